@@ -1,0 +1,47 @@
+# Two commands: `make lab` to take the course, `make test` to check everything.
+# Options: NO_BROWSER=1, PORT=8888; TARGET, ACCOUNT and PREFIX as the README says.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export SQS_COURSE_TARGET := $(or $(TARGET),$(SQS_COURSE_TARGET))
+export SQS_COURSE_ACCOUNT := $(or $(ACCOUNT),$(SQS_COURSE_ACCOUNT))
+export SQS_COURSE_PREFIX := $(or $(PREFIX),$(SQS_COURSE_PREFIX))
+
+.PHONY: lab test setup notebooks lock format clean
+
+lab: setup
+	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
+
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# Run all notebooks on a fresh local AWS and store their outputs.
+notebooks: setup
+	$(BIN)/python -m tests.store_outputs
+
+# Pin the newest versions of everything that pyproject.toml names.
+lock:
+	uv pip compile pyproject.toml --group test --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements.lock
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	-$(BIN)/python -m helpers.localaws stop
+	rm -rf $(VENV)

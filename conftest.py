@@ -1,0 +1,34 @@
+"""One local AWS of its own for a test run, and nbval's settings for the notebooks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+
+
+def pytest_configure(config) -> None:
+    config.option.nbval_sanitize_with = str(ROOT / "tests" / "sanitize.cfg")
+    if "LOCALAWS_FOLDER" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="course-tests-")
+        os.environ["LOCALAWS_FOLDER"] = config.own_localaws = folder
+    for name in ("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX"):
+        os.environ.pop(name, None)
+
+
+def pytest_unconfigure(config) -> None:
+    from helpers.localaws import lifecycle
+
+    folder = getattr(config, "own_localaws", None)
+    if folder is not None:
+        lifecycle.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collectstart(collector) -> None:
+    """stderr holds progress bars and warnings: not what a lesson says."""
+    if collector.fspath and collector.fspath.ext == ".ipynb" and hasattr(collector, "skip_compare"):
+        collector.skip_compare += ("stderr",)

@@ -1,0 +1,194 @@
+"""Delete everything that the course made, and nothing else; then prove that it is gone.
+
+What the course made is what has one of its names and carries its tag. A thing with the
+name but without the tag belongs to somebody else: it is shown and left alone. The order
+matters: a trigger first (it would go on polling), then functions, queues, roles without
+their policies, and at last the log groups, which a running function would make again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pandas as pd
+from botocore.exceptions import ClientError
+
+from helpers import course
+from helpers.logs import log_group
+from helpers.waiting import wait_until
+
+QUEUES = (course.QUEUE, course.PIZZA_QUEUE, course.PRACTICE_QUEUE)
+FUNCTIONS = (course.FUNCTION, course.PRACTICE_FUNCTION)
+ROLES = (course.ROLE, course.PRACTICE_ROLE)
+ORDER = ("trigger", "function", "queue", "role", "log group")
+MISSING = ("NonExistentQueue", "ResourceNotFoundException", "NoSuchEntity")
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One thing in the account. `key` is what its delete call needs."""
+
+    kind: str
+    name: str
+    key: str
+    ours: bool = True
+
+
+def find() -> list[Thing]:
+    """What there is under the names of this course, in the order of deletion."""
+    found = [*find_functions(), *find_queues(), *find_roles(), *find_log_groups()]
+    triggers = find_triggers(found)
+    return sorted([*triggers, *found], key=lambda thing: ORDER.index(thing.kind))
+
+
+def table(things: list[Thing]) -> pd.DataFrame:
+    """Things as a table to look at: what would be deleted, and what is not ours."""
+    rows = [
+        {"kind": t.kind, "name": t.name, "will be": "deleted" if t.ours else "left alone: no tag"}
+        for t in things
+    ]
+    return pd.DataFrame(rows, columns=["kind", "name", "will be"])
+
+
+def clean_up() -> list[str]:
+    """Delete what the course made, wait until nothing of it is listed any more.
+
+    Returns a line for each thing deleted. May be called again, also after an interruption.
+    Raises TimeoutError, naming what is left, when something is still listed after 90 s.
+    """
+    deleted = []
+    for thing in find():
+        if thing.ours:
+            ignore_missing(lambda thing=thing: DELETE[thing.kind](thing.key))
+            if thing.kind == "trigger":
+                wait_until_trigger_is_gone(thing.key)
+            deleted.append(f"{thing.kind} {thing.name}")
+    wait_until(
+        lambda: [f"{thing.kind} {thing.name}" for thing in find() if thing.ours],
+        lambda left: not left,
+        "everything to be gone",
+        90,
+    )
+    return deleted
+
+
+def ignore_missing(call: Any) -> Any:
+    """The result of a call, or None when what it asks for does not exist."""
+    try:
+        return call()
+    except ClientError as error:
+        if not any(code in error.response["Error"]["Code"] for code in MISSING):
+            raise
+        return None
+
+
+def is_ours(tags: dict[str, str]) -> bool:
+    return tags.get(course.TAG) == course.tags()[course.TAG]
+
+
+def find_queues() -> list[Thing]:
+    sqs = boto3.client("sqs")
+    found = []
+    for name in map(course.name, QUEUES):
+        url = ignore_missing(lambda name=name: sqs.get_queue_url(QueueName=name)["QueueUrl"])
+        tags = url and ignore_missing(
+            lambda url=url: sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
+        )
+        if tags is not None:
+            found.append(Thing("queue", name, url, is_ours(tags)))
+    return found
+
+
+def find_functions() -> list[Thing]:
+    lambda_ = boto3.client("lambda")
+    found = []
+    for name in map(course.name, FUNCTIONS):
+        function = ignore_missing(lambda name=name: lambda_.get_function(FunctionName=name))
+        if function:
+            found.append(Thing("function", name, name, is_ours(function.get("Tags", {}))))
+    return found
+
+
+def find_roles() -> list[Thing]:
+    iam = boto3.client("iam")
+    found = []
+    for name in map(course.name, ROLES):
+        role = ignore_missing(lambda name=name: iam.get_role(RoleName=name)["Role"])
+        if role:
+            tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
+            found.append(Thing("role", name, name, is_ours(tags)))
+    return found
+
+
+def find_log_groups() -> list[Thing]:
+    """The log groups of the course's functions: Lambda made them, so they carry no tag."""
+    logs = boto3.client("logs")
+    found = []
+    for name in map(log_group, map(course.name, FUNCTIONS)):
+        groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        if any(group["logGroupName"] == name for group in groups):
+            found.append(Thing("log group", name, name))
+    return found
+
+
+def find_triggers(found: list[Thing]) -> list[Thing]:
+    """The event source mappings of our functions and of our queues."""
+    lambda_, sqs = boto3.client("lambda"), boto3.client("sqs")
+    asked: list[dict[str, str]] = [
+        {"FunctionName": course.name(function)} for function in FUNCTIONS
+    ]
+    for thing in found:
+        if thing.kind == "queue" and thing.ours:
+            answer = sqs.get_queue_attributes(QueueUrl=thing.key, AttributeNames=["QueueArn"])
+            asked.append({"EventSourceArn": answer["Attributes"]["QueueArn"]})
+    mappings = {
+        mapping["UUID"]: mapping
+        for question in asked
+        for mapping in lambda_.list_event_source_mappings(**question)["EventSourceMappings"]
+    }
+    return [Thing("trigger", describe(m), uuid) for uuid, m in mappings.items()]
+
+
+def describe(mapping: dict[str, Any]) -> str:
+    queue = mapping["EventSourceArn"].rsplit(":", 1)[-1]
+    function = mapping["FunctionArn"].split(":function:")[-1]
+    return f"{queue} to {function}"
+
+
+def wait_until_trigger_is_gone(uuid: str) -> None:
+    lambda_ = boto3.client("lambda")
+    wait_until(
+        lambda: ignore_missing(lambda: lambda_.get_event_source_mapping(UUID=uuid)),
+        lambda mapping: mapping is None,
+        "the trigger to be gone",
+        90,
+    )
+
+
+def delete_trigger(uuid: str) -> None:
+    lambda_ = boto3.client("lambda")
+    try:
+        lambda_.delete_event_source_mapping(UUID=uuid)
+    except lambda_.exceptions.ResourceInUseException:
+        pass  # it is being deleted already
+
+
+def delete_role(name: str) -> None:
+    """Detach and delete the role's policies, then the role: AWS refuses any other order."""
+    iam = boto3.client("iam")
+    for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+    for policy_name in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=name, PolicyName=policy_name)
+    iam.delete_role(RoleName=name)
+
+
+DELETE = {
+    "trigger": delete_trigger,
+    "function": lambda name: boto3.client("lambda").delete_function(FunctionName=name),
+    "queue": lambda url: boto3.client("sqs").delete_queue(QueueUrl=url),
+    "role": delete_role,
+    "log group": lambda name: boto3.client("logs").delete_log_group(logGroupName=name),
+}

@@ -1,0 +1,126 @@
+"""The first cell of every notebook: connect, say what to, and catch up.
+
+`begin("04_add_trigger")` makes whatever earlier steps should have left behind, so that a
+reader can start anywhere. It never changes what is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import boto3
+
+from helpers import steps
+from helpers.logs import log_group, wait_for_line
+from helpers.target import Target, connect, prefix
+from helpers.waiting import wait_until
+
+NOTEBOOKS = (
+    "00_start_here",
+    "01_create_queue",
+    "02_create_role",
+    "03_create_function",
+    "04_add_trigger",
+    "05_write_handler",
+    "06_send_message",
+    "07_check_logs",
+    "99_clean_up",
+)
+QUEUE, ROLE, FUNCTION = "DemoQueueLambda", "ProcessSQSMessageRole", "ProcessSQSMessage"
+PIZZA_QUEUE, PRACTICE_QUEUE, PRACTICE_ROLE = "PizzaOrders", "PracticeQueue", "PracticeRole"
+PRACTICE_FUNCTION = "PracticeFunction"
+TAG = "sqs-lambda-course"
+
+
+def name(text: str) -> str:
+    """A name with the learner's prefix before it, if one is set."""
+    return prefix() + text
+
+
+def tags() -> dict[str, str]:
+    """The tag on everything that this course run makes."""
+    return {TAG: prefix().rstrip("-") or "default"}
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What the seven steps build. Fields are None until their step is done."""
+
+    queue_url: str | None = None
+    queue_arn: str | None = None
+    role_arn: str | None = None
+    function_arn: str | None = None
+    trigger_uuid: str | None = None
+
+
+def begin(notebook: str) -> Target:
+    """Connect, print what the cells talk to, and make what the notebook builds on.
+
+    Prints two lines at most. Raises ValueError for an unknown notebook and WrongSetting for
+    a setting that is not allowed.
+    """
+    if notebook not in NOTEBOOKS:
+        raise ValueError(f"{notebook!r} is no notebook of this course: {', '.join(NOTEBOOKS)}")
+    target = connect()
+    print(f"Connected to: {target.description}.")
+    if target.note:
+        print(target.note)
+    step = int(notebook[:2])
+    if 2 <= step <= 7:
+        catch_up(step)
+        print(f"In place from earlier steps: {', '.join(left_by_earlier(step))}.")
+    return target
+
+
+def left_by_earlier(step: int) -> list[str]:
+    """What the steps before `step` leave behind, in words."""
+    words = [
+        f"queue {name(QUEUE)}",
+        f"role {name(ROLE)}",
+        f"function {name(FUNCTION)}",
+        "trigger",
+        "handler",
+        "a first message",
+    ]
+    return words[: step - 1]
+
+
+def catch_up(step: int) -> Pipeline:
+    """Make what the steps before `step` (2 to 8) leave behind, where it is missing."""
+    sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
+    queue_url = steps.create_queue(sqs, name(QUEUE), tags())
+    queue_arn = steps.queue_arn(sqs, queue_url)
+    role_arn = function_arn = trigger = None
+    if step > 2:
+        role_arn = steps.create_role(boto3.client("iam"), name(ROLE), tags())
+    if step > 3:
+        function_arn = steps.create_function(lambda_, name(FUNCTION), role_arn, tags())
+    if step > 4:
+        trigger = steps.add_trigger(lambda_, name(FUNCTION), queue_arn, tags())
+    if step > 5:
+        replace_stub(lambda_)
+    if step > 6:
+        send_first_message(sqs, queue_url)
+    return Pipeline(queue_url, queue_arn, role_arn, function_arn, trigger)
+
+
+def replace_stub(lambda_) -> None:
+    """Deploy the handler of step 5, unless the learner has deployed something already."""
+    deployed = lambda_.get_function_configuration(FunctionName=name(FUNCTION))["CodeSha256"]
+    if deployed == steps.package_hash(steps.HELLO_STUB):
+        steps.deploy_handler(lambda_, name(FUNCTION))
+
+
+def send_first_message(sqs, queue_url: str) -> None:
+    """Send the message of step 6 and wait for its line in the log, unless it is there."""
+    logs = boto3.client("logs")
+    try:
+        wait_for_line(logs, log_group(name(FUNCTION)), "12345", limit_s=0)
+    except TimeoutError:
+        steps.send_message(sqs, queue_url)
+        wait_for_line(logs, log_group(name(FUNCTION)), "12345")
+        wait_until(
+            lambda: steps.queue_counts(sqs, queue_url),
+            lambda counts: not any(counts.values()),
+            "the queue to be empty",
+        )

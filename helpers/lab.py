@@ -1,0 +1,45 @@
+"""`make lab`: the local AWS and JupyterLab, started and stopped together."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from helpers.localaws import lifecycle
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run JupyterLab until it ends; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.lab", description=__doc__)
+    parser.add_argument("--no-browser", action="store_true", help="print the address only")
+    parser.add_argument("--port", type=int, help="of JupyterLab (default: 8888 or the next free)")
+    options = parser.parse_args(arguments)
+    local = (os.environ.get("SQS_COURSE_TARGET") or "local") == "local"
+    if local:
+        server, note = lifecycle.start()
+        print(note or f"The local AWS answers at {server.endpoint_url}.", flush=True)
+    try:
+        return subprocess.run(lab_command(options), cwd=NOTEBOOKS.parent, check=False).returncode
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        if local and lifecycle.stop():
+            print("The local AWS has been stopped.")
+
+
+def lab_command(options: argparse.Namespace) -> list[str]:
+    command = [sys.executable, "-m", "jupyterlab", str(NOTEBOOKS / "00_start_here.ipynb")]
+    if options.no_browser:
+        command.append("--no-browser")
+    if options.port:
+        command.append(f"--ServerApp.port={options.port}")
+    return command
+
+
+if __name__ == "__main__":
+    sys.exit(main())

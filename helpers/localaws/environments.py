@@ -1,0 +1,621 @@
+"""Execution environments: where handlers really run.
+
+Each environment is one worker process with its own log stream and its own folder. It is
+started when an invocation finds no idle one (a cold start), runs one invocation at a time,
+keeps its process and module state between invocations (warm starts), and is thrown away
+when its function changes or when it has been idle for long. After a time-out or a crash
+the process is started anew inside the same environment, as AWS does.
+
+An invocation is a read loop on the worker's pipe, in the thread of whoever invokes; an
+alarm kills the worker when the function's time-out is over, which ends the loop.
+"""
+
+from __future__ import annotations
+
+import base64
+import heapq
+import io
+import itertools
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from helpers.localaws import logs, worker
+from helpers.localaws.logs import LogStream
+
+INIT_LIMIT_S = 10.0
+IDLE_LIMIT_S = 600.0
+ACCOUNT_CONCURRENCY = 100  # of invocations at once; AWS gives new accounts as few as 10
+MAX_RESPONSE_BYTES = 6_291_556  # LS-041
+SWEEP_EVERY_S = 30.0
+
+
+@dataclass(frozen=True)
+class Function:
+    """What the executor must know of one version of a function."""
+
+    arn: str  # with the version, except for $LATEST
+    name: str
+    version: str
+    revision: str
+    handler: str
+    runtime: str
+    timeout_s: int
+    memory_mb: int
+    variables: dict[str, str]
+    role: str
+    account: str
+    region: str
+    log_group: str
+    package: bytes  # the zip file
+
+    @property
+    def unqualified_arn(self) -> str:
+        return self.arn.removesuffix(f":{self.version}")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How an invocation ended. `error` is the value of FunctionError, if any."""
+
+    payload: bytes
+    error: str | None = None
+    log_tail: bytes = b""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An invocation or an init phase that did not end with the handler's own answer."""
+
+    payload: bytes
+    status: str | None
+    error_type: str | None
+
+
+class Throttled(Exception):
+    """No concurrency is left: TooManyRequestsException with this `reason` (LS-045)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Rate Exceeded.")
+        self.reason = reason
+
+
+class Alarms:
+    """Calls functions at given times, from one thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._cancelled: set[int] = set()
+        self._ids = itertools.count()
+        threading.Thread(target=self._run, name="alarms", daemon=True).start()
+
+    def set(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+        """Call `action` in `seconds` unless the function returned here is called before."""
+        with self._changed:
+            entry = (time.monotonic() + seconds, next(self._ids), action)
+            heapq.heappush(self._heap, entry)
+            if self._heap[0] is entry:
+                self._changed.notify()
+
+        def cancel() -> None:
+            with self._changed:
+                self._cancelled.add(entry[1])
+                while self._heap and self._heap[0][1] in self._cancelled:
+                    self._cancelled.discard(heapq.heappop(self._heap)[1])
+
+        return cancel
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._heap or self._heap[0][0] > time.monotonic():
+                    left = self._heap[0][0] - time.monotonic() if self._heap else None
+                    self._changed.wait(left)
+                _, number, action = heapq.heappop(self._heap)
+                if number in self._cancelled:
+                    self._cancelled.discard(number)
+                    continue
+            action()
+
+
+class Environment:
+    """One execution environment of one version of a function."""
+
+    def __init__(
+        self,
+        function: Function,
+        package_folder: Path,
+        folder: Path,
+        credentials: dict[str, str],
+        endpoint_url: str,
+        may_write_logs: Callable[[], bool],
+        alarms: Alarms,
+    ) -> None:
+        self.function = function
+        self.idle_since = time.monotonic()
+        self._package_folder = package_folder
+        self._folder = folder
+        self._alarms = alarms
+        self._log = LogStream(
+            function.account, function.region, function.log_group, function.version, may_write_logs
+        )
+        self._variables = worker_variables(
+            function, credentials, endpoint_url, folder, self._log.name
+        )
+        self._process: subprocess.Popen | None = None
+        self._started_before = False
+        self._max_memory_mb = 0
+        folder.mkdir(parents=True)
+
+    # -- an invocation -----------------------------------------------------------------
+
+    def invoke(self, event: bytes, request_id: str, invoked_arn: str, headers: dict) -> Result:
+        """Run one invocation and write its log. `headers`: client context, trace id."""
+        self._log.start_tail()
+        init_ms, failure = self._make_ready(request_id)
+        started = time.perf_counter()
+        timeout_s = float(self.function.timeout_s)
+        if failure is None and self._process is None:
+            failure = self._init("invoke", timeout_s, request_id)[1]
+        self._log.event(logs.start(request_id, self.function.version))
+        if failure is None:
+            deadline_ms = int((time.time() + timeout_s) * 1000)
+            all_headers = {
+                "Lambda-Runtime-Aws-Request-Id": request_id,
+                "Lambda-Runtime-Invoked-Function-Arn": invoked_arn,
+                "Lambda-Runtime-Deadline-Ms": deadline_ms,
+                "Content-Type": "application/json",
+                **headers,
+            }
+            payload, failure = self._exchange(event, all_headers, request_id, timeout_s)
+        duration_ms = (time.perf_counter() - started) * 1000
+        if failure and failure.status == "timeout":
+            duration_ms = timeout_s * 1000
+        self._log.end_of_print()
+        self._log.event(logs.end(request_id))
+        self._log.event(
+            logs.report(
+                request_id,
+                duration_ms,
+                self.function.memory_mb,
+                self._memory_mb(),
+                init_ms,
+                failure and failure.status,
+                failure and failure.error_type,
+            )
+        )
+        if failure:
+            return Result(failure.payload, "Unhandled", self._log.tail())
+        return Result(payload, None, self._log.tail())
+
+    def _make_ready(self, request_id: str) -> tuple[float | None, Failure | None]:
+        """The init phase of a new environment: its duration in ms, or what went wrong."""
+        if self._process is not None and self._process.poll() is None:
+            return None, None
+        self._process = None
+        if self._started_before:
+            return None, None
+        self._started_before = True
+        init_ms, failure = self._init("init", INIT_LIMIT_S, request_id)
+        if failure:
+            timeout_s = float(self.function.timeout_s)
+            failure = self._init("invoke", timeout_s, request_id)[1]
+            init_ms = None
+        return init_ms, failure
+
+    def _init(self, phase: str, limit_s: float, request_id: str) -> tuple[float, Failure | None]:
+        """Start the worker and let it import the handler."""
+        self._log.event(logs.init_start(self.function.runtime, self.function.region))
+        started = time.perf_counter()
+        self._start_worker()
+        kind, data, timed_out = self._read_until_done(limit_s, worker.READY, worker.INIT_ERROR)
+        duration_ms = (time.perf_counter() - started) * 1000
+        self._log.end_of_print()
+        if kind == worker.READY:
+            return duration_ms, None
+        if kind == worker.INIT_ERROR:
+            failure = Failure(self._as_aws(data), "error", json.loads(data)["errorType"])
+        else:
+            failure = self._ended_early(request_id, limit_s, timed_out)
+        self._stop_worker()
+        if timed_out:
+            duration_ms = limit_s * 1000
+        self._log.event(
+            logs.init_report(duration_ms, phase, failure.status, failure.error_type)
+        )
+        return duration_ms, failure
+
+    def _exchange(
+        self, event: bytes, headers: dict, request_id: str, limit_s: float
+    ) -> tuple[bytes, Failure | None]:
+        """Hand the event to the worker and read until its answer."""
+        try:
+            head = json.dumps(headers).encode()
+            self._process.stdin.write(struct.pack(">II", len(head), len(event)) + head + event)
+            self._process.stdin.flush()
+        except OSError:
+            pass  # it died while idle: the read below finds the end of its output
+        kind, data, timed_out = self._read_until_done(limit_s, worker.RESULT, worker.ERROR)
+        if kind == worker.RESULT and len(data) > MAX_RESPONSE_BYTES:
+            return b"", response_too_large()
+        if kind == worker.RESULT:
+            return self._as_aws(data), None
+        if kind == worker.ERROR:
+            return b"", Failure(self._as_aws(data), None, None)
+        failure = self._ended_early(request_id, limit_s, timed_out)
+        self._stop_worker()
+        return b"", failure
+
+    def _read_until_done(self, limit_s: float, *wanted: bytes) -> tuple[bytes | None, bytes, bool]:
+        """Log what the worker writes until a frame of a wanted kind, or its end."""
+        timed_out = threading.Event()
+
+        def give_up() -> None:
+            timed_out.set()
+            kill_tree(process)
+
+        process = self._process
+        cancel = self._alarms.set(limit_s, give_up)
+        try:
+            while head := process.stdout.read(5):
+                kind, data = head[:1], process.stdout.read(struct.unpack(">I", head[1:])[0])
+                if kind in wanted:
+                    return kind, data, False
+                if kind == worker.PRINTED:
+                    self._log.printed(self._as_aws(data).decode())
+                elif kind == worker.LOGGED:
+                    self._log.event(self._as_aws(data).decode())
+        finally:
+            cancel()
+        return None, b"", timed_out.is_set()
+
+    def _ended_early(self, request_id: str, limit_s: float, timed_out: bool) -> Failure:
+        """Why a worker ended without an answer: time-out, exit or crash (LS-038, LS-039)."""
+        if timed_out:
+            error_type, status = "Sandbox.Timedout", "timeout"
+            text = f"Task timed out after {limit_s:.2f} seconds"
+        else:
+            error_type, status = "Runtime.ExitError", "error"
+            text = describe_exit(self._process.wait())
+        payload = compact_json(
+            {"errorType": error_type, "errorMessage": f"RequestId: {request_id} Error: {text}"}
+        )
+        return Failure(payload, status, None if timed_out else error_type)
+
+    # -- the worker process ------------------------------------------------------------
+
+    def _start_worker(self) -> None:
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-I", "-S", "-B", "-X", "utf8"),
+                *(worker.__file__, str(self._package_folder), *library_folders()),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._variables,
+            cwd=self._package_folder,
+            **own_process_group(),
+        )
+        threading.Thread(target=self._log_raw_output, args=[self._process], daemon=True).start()
+
+    def _log_raw_output(self, process: subprocess.Popen) -> None:
+        """Log what bypasses Python's sys.stdout: C libraries, child processes, crashes."""
+        for line in process.stderr:
+            self._log.printed(self._as_aws(line).decode("utf-8", "backslashreplace"))
+
+    def _stop_worker(self) -> None:
+        if self._process is not None:
+            kill_tree(self._process)
+            for pipe in (self._process.stdin, self._process.stdout):
+                try:
+                    pipe.close()
+                except OSError:
+                    pass
+            self._process = None
+
+    def stop(self) -> None:
+        """End the process and remove the folder."""
+        self._stop_worker()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _memory_mb(self) -> int:
+        """The most memory in MB that this environment was seen to use."""
+        try:
+            used = psutil.Process(self._process.pid).memory_info().rss
+            self._max_memory_mb = max(self._max_memory_mb, -(-used // 2**20))
+        except (psutil.Error, AttributeError):
+            pass  # it is gone: what was seen before still stands
+        return self._max_memory_mb
+
+    def _as_aws(self, text: bytes) -> bytes:
+        """Paths of this machine as a function on AWS would see them."""
+        for here, there in aws_paths(str(self._package_folder), self.function.runtime):
+            text = text.replace(here, there)
+        return text
+
+
+class Executor:
+    """Runs functions: finds, starts and retires execution environments.
+
+    `role_credentials(function)` gives the role's temporary credentials as environment
+    variables, `may_write_logs(function)` tells whether the role may write logs.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        endpoint_url: str,
+        role_credentials: Callable[[Function], dict[str, str]],
+        may_write_logs: Callable[[Function], bool],
+    ) -> None:
+        self._folder = folder
+        self._endpoint_url = endpoint_url
+        self._role_credentials = role_credentials
+        self._may_write_logs = may_write_logs
+        self._alarms = Alarms()
+        self._lock = threading.Lock()
+        self._idle: dict[str, list[Environment]] = {}
+        self._revisions: dict[str, str] = {}
+        self._running: Counter[str] = Counter()
+        self._environments: set[Environment] = set()
+        self._numbers = itertools.count(1)
+        self._stopped = False
+        self._alarms.set(SWEEP_EVERY_S, self._sweep)
+
+    def invoke(
+        self,
+        function: Function,
+        event: bytes,
+        request_id: str,
+        invoked_arn: str | None = None,
+        headers: dict | None = None,
+        reserved: int | None = None,
+    ) -> Result:
+        """Invoke a function and wait for its answer.
+
+        `reserved` is the function's reserved concurrency. Raises Throttled when that, or
+        the account's concurrency, is used up.
+        """
+        environment = self._lease(function, reserved)
+        try:
+            return environment.invoke(
+                event, request_id, invoked_arn or function.arn, headers or {}
+            )
+        finally:
+            self._release(environment)
+
+    def _lease(self, function: Function, reserved: int | None) -> Environment:
+        with self._lock:
+            if reserved is not None and self._running[function.unqualified_arn] >= reserved:
+                raise Throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
+            if self._running.total() >= ACCOUNT_CONCURRENCY:
+                raise Throttled("ConcurrentInvocationLimitExceeded")
+            self._running[function.unqualified_arn] += 1
+            retired = self._use_revision(function)
+            idle = self._idle.setdefault(function.arn, [])
+            environment = idle.pop() if idle else None
+        for old in retired:
+            old.stop()
+        if environment is None:
+            environment = self._new_environment(function)
+        return environment
+
+    def _use_revision(self, function: Function) -> list[Environment]:
+        """The idle environments that run an older revision of the function."""
+        if self._revisions.get(function.arn) == function.revision:
+            return []
+        self._revisions[function.arn] = function.revision
+        retired = self._idle.pop(function.arn, [])
+        self._environments.difference_update(retired)
+        return retired
+
+    def _new_environment(self, function: Function) -> Environment:
+        number = next(self._numbers)
+        environment = Environment(
+            function,
+            self._unpacked(function),
+            self._folder / "environments" / str(number),
+            self._role_credentials(function),
+            self._endpoint_url,
+            lambda: self._may_write_logs(function),
+            self._alarms,
+        )
+        with self._lock:
+            self._environments.add(environment)
+        return environment
+
+    def _unpacked(self, function: Function) -> Path:
+        with self._lock:
+            folder = self._folder / "packages" / f"{function.name}-{function.revision}"
+            if not folder.exists():
+                unpack(function.package, folder)
+            return folder
+
+    def _release(self, environment: Environment) -> None:
+        function = environment.function
+        environment.idle_since = time.monotonic()
+        with self._lock:
+            self._running[function.unqualified_arn] -= 1
+            current = self._revisions.get(function.arn) == function.revision
+            if current and not self._stopped:
+                self._idle[function.arn].append(environment)
+                return
+            self._environments.discard(environment)
+        environment.stop()
+
+    def retire(self, unqualified_arn: str) -> None:
+        """Throw away the environments of a function that changed or was deleted."""
+        with self._lock:
+            arns = [arn for arn in self._revisions if arn == unqualified_arn
+                    or arn.startswith(unqualified_arn + ":")]  # fmt: skip
+            for arn in arns:
+                del self._revisions[arn]
+            retired = [env for arn in arns for env in self._idle.pop(arn, [])]
+            self._environments.difference_update(retired)
+        for environment in retired:
+            environment.stop()
+
+    def stop(self) -> None:
+        """End all workers, busy ones too."""
+        with self._lock:
+            self._stopped = True
+            environments, self._environments = self._environments, set()
+            self._idle.clear()
+        for environment in environments:
+            environment.stop()
+
+    def worker_count(self) -> int:
+        """How many execution environments there are now."""
+        with self._lock:
+            return len(self._environments)
+
+    def _sweep(self) -> None:
+        """Throw away environments that have been idle for long."""
+        oldest = time.monotonic() - IDLE_LIMIT_S
+        with self._lock:
+            tired = [e for idle in self._idle.values() for e in idle if e.idle_since < oldest]
+            for environment in tired:
+                self._idle[environment.function.arn].remove(environment)
+            self._environments.difference_update(tired)
+        for environment in tired:
+            environment.stop()
+        self._alarms.set(SWEEP_EVERY_S, self._sweep)
+
+
+def unpack(package: bytes, folder: Path) -> None:
+    """Unpack a deployment package. `ZipFile` keeps every path inside the folder."""
+    partial = folder.with_name(folder.name + ".partial")
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        archive.extractall(partial)
+    partial.mkdir(parents=True, exist_ok=True)
+    partial.rename(folder)
+
+
+def worker_variables(
+    function: Function,
+    credentials: dict[str, str],
+    endpoint_url: str,
+    folder: Path,
+    log_stream: str,
+) -> dict[str, str]:
+    """The environment variables of a worker: AWS's list (LS-044) and nothing of this machine's.
+
+    Three things differ from AWS, so that boto3 inside a handler reaches the local AWS and
+    nothing else: AWS_ENDPOINT_URL, the empty configuration files, and the folder for
+    temporary files, which on AWS is each environment's own /tmp.
+    """
+    variables = {
+        **function.variables,
+        **credentials,
+        "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_RUNTIME_API": "169.254.100.1:9001",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "PYTHONPATH": "/var/runtime",
+        "PWD": "/var/task",
+        "TZ": ":UTC",
+        "LANG": "en_US.UTF-8",
+        "PATH": os.defpath,
+        "_HANDLER": function.handler,
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+    }
+    if sys.platform == "win32":
+        variables["SYSTEMROOT"] = os.environ["SYSTEMROOT"]
+        variables["TEMP"] = variables["USERPROFILE"] = str(folder)
+    return variables
+
+
+def library_folders() -> list[str]:
+    paths = sysconfig.get_paths()
+    return sorted({paths["purelib"], paths["platlib"]})
+
+
+def aws_paths(package_folder: str, runtime: str) -> list[tuple[bytes, bytes]]:
+    paths = sysconfig.get_paths()
+    pairs = [
+        (package_folder, "/var/task"),
+        (paths["purelib"], "/var/runtime"),
+        (paths["platlib"], "/var/runtime"),
+        (paths["stdlib"], f"/var/lang/lib/{runtime}"),
+    ]
+    return [(here.encode(), there.encode()) for here, there in pairs]
+
+
+def own_process_group() -> dict:
+    """Popen arguments that keep a terminal's Ctrl-C away from the workers."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def kill_tree(process: subprocess.Popen) -> None:
+    """Kill a worker and what it started."""
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.Error:
+        family = []
+    process.kill()
+    for child in family:
+        try:
+            child.kill()
+        except psutil.Error:
+            pass
+    process.wait()
+
+
+def describe_exit(code: int) -> str:
+    if code == 0:
+        return "Runtime exited without providing a reason"
+    if code < 0:
+        name = signal.strsignal(-code) or str(-code)
+        return f"Runtime exited with error: signal: {name.lower()}"
+    return f"Runtime exited with error: exit status {code}"
+
+
+def response_too_large() -> Failure:
+    payload = {
+        "errorMessage": "Response payload size exceeded maximum allowed payload size "
+        f"({MAX_RESPONSE_BYTES} bytes).",
+        "errorType": "Function.ResponseSizeTooLarge",
+    }
+    return Failure(compact_json(payload), None, None)
+
+
+def compact_json(value: dict) -> bytes:
+    """JSON as the Lambda service itself writes it: without blanks."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def as_base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

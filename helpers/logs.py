@@ -1,0 +1,85 @@
+"""Step 7: what the function wrote to CloudWatch Logs, as tables.
+
+Line formats: "Working with Lambda function logs" in the Lambda Developer Guide. Log events
+can arrive seconds late on AWS; `wait_for_line` waits for one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pandas as pd
+
+from helpers.waiting import wait_until
+
+REQUEST_ID = re.compile(r"RequestId: ([0-9a-f-]{36})")
+REPORT_NUMBERS = {
+    "duration_ms": re.compile(r"\tDuration: ([\d.]+) ms"),
+    "billed_ms": re.compile(r"\tBilled Duration: ([\d.]+) ms"),
+    "memory_mb": re.compile(r"\tMemory Size: (\d+) MB"),
+    "used_mb": re.compile(r"\tMax Memory Used: (\d+) MB"),
+    "init_ms": re.compile(r"\tInit Duration: ([\d.]+) ms"),
+}
+
+
+def log_group(function_name: str) -> str:
+    """The log group that Lambda makes for a function."""
+    return f"/aws/lambda/{function_name}"
+
+
+def read_events(logs: Any, group: str, since_ms: int = 0) -> pd.DataFrame:
+    """All events of a log group since a time in ms since the epoch, oldest first.
+
+    Columns: `time` (UTC), `stream`, `kind` and `message`, without the newline at its end.
+    `kind` is one of INIT_START, START, END, REPORT, INIT_REPORT and "" for what the function
+    wrote itself. No rows when the log group is not there yet.
+    """
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, startTime=since_ms
+    )
+    try:
+        events = [event for page in pages for event in page["events"]]
+    except logs.exceptions.ResourceNotFoundException:
+        events = []
+    rows = [
+        {
+            "time": pd.Timestamp(event["timestamp"], unit="ms", tz="UTC"),
+            "stream": event["logStreamName"],
+            "kind": kind_of(event["message"]),
+            "message": event["message"].rstrip("\n"),
+        }
+        for event in events
+    ]
+    frame = pd.DataFrame(rows, columns=["time", "stream", "kind", "message"])
+    return frame.sort_values("time", kind="stable", ignore_index=True)
+
+
+def kind_of(message: str) -> str:
+    """Which line of the platform a message is; "" for the function's own."""
+    word = message.split(" ", 1)[0]
+    return word if word in ("INIT_START", "START", "END", "REPORT", "INIT_REPORT") else ""
+
+
+def read_report(line: str) -> dict[str, Any]:
+    """The fields of a REPORT line: times in ms, memory in MB; None for a field not there.
+
+    Raises ValueError for any other line.
+    """
+    request_id = REQUEST_ID.search(line)
+    if not line.startswith("REPORT ") or request_id is None:
+        raise ValueError(f"This is no REPORT line: {line!r}")
+    found = {name: pattern.search(line) for name, pattern in REPORT_NUMBERS.items()}
+    numbers = {name: float(match[1]) if match else None for name, match in found.items()}
+    status = re.search(r"\tStatus: (\w+)", line)
+    return {"request_id": request_id[1], **numbers, "status": status[1] if status else None}
+
+
+def wait_for_line(logs: Any, group: str, text: str, since_ms: int = 0, limit_s: float = 60) -> str:
+    """The newest log message with `text` in it, waiting up to `limit_s` seconds for one."""
+
+    def look() -> list[str]:
+        messages = read_events(logs, group, since_ms)["message"]
+        return [message for message in messages if text in message]
+
+    return wait_until(look, bool, f"{text!r} in {group}", limit_s)[-1]

@@ -1,0 +1,138 @@
+"""Which AWS the cells talk to: one setting, three targets.
+
+| SQS_COURSE_TARGET | what boto3 talks to |
+|---|---|
+| `local` (default) | the local AWS of this checkout, started if it does not run |
+| an http(s) URL | any other AWS-compatible server |
+| `aws` | a real account: SQS_COURSE_ACCOUNT must name the account id you expect |
+
+SQS_COURSE_PREFIX is put before every name, so that several learners can share an account.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import boto3
+
+REGION = "us-east-1"
+# Variables that could point boto3 at another account or endpoint than the target's.
+FOREIGN_VARIABLES = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+)
+
+
+class WrongSetting(ValueError):
+    """A setting of the course has a value that is not allowed."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the cells talk to. `name` is one of "local", "server" and "aws"."""
+
+    name: str
+    description: str
+    account: str
+    region: str
+    note: str | None = None
+
+
+def connect() -> Target:
+    """Point boto3 in this process at the chosen target, and say what it is.
+
+    Changes environment variables that boto3 reads. Raises WrongSetting for a setting that
+    is not allowed, and for a real account that is not the expected one.
+    """
+    wanted = os.environ.get("SQS_COURSE_TARGET") or "local"
+    prefix()
+    if wanted == "local":
+        return connect_local()
+    if wanted == "aws":
+        return connect_aws()
+    return connect_server(wanted)
+
+
+def prefix() -> str:
+    """The learner's prefix, for example "anna-"; "" when there is none."""
+    text = os.environ.get("SQS_COURSE_PREFIX", "")
+    if not re.fullmatch(r"[A-Za-z0-9-]{0,20}", text):
+        raise WrongSetting(
+            f"SQS_COURSE_PREFIX is {text!r}; use up to 20 letters, digits and hyphens."
+        )
+    return text
+
+
+def connect_local() -> Target:
+    from helpers.localaws import lifecycle
+
+    server, note = lifecycle.start()
+    use_endpoint(server.endpoint_url)
+    account = account_id()
+    return Target(
+        "local", f"local AWS on this computer (account {account}, {REGION})", account, REGION, note
+    )
+
+
+def connect_server(url: str) -> Target:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise WrongSetting(
+            f"SQS_COURSE_TARGET is {url!r}; use local, aws, or a URL such as http://localhost:4566."
+        )
+    if parts.hostname.endswith(".amazonaws.com"):
+        raise WrongSetting(
+            f"SQS_COURSE_TARGET is {url!r}, which is AWS itself; for a real account use aws."
+        )
+    use_endpoint(url)
+    account = account_id()
+    return Target("server", f"server at {url} (account {account}, {REGION})", account, REGION)
+
+
+def connect_aws() -> Target:
+    expected = os.environ.get("SQS_COURSE_ACCOUNT", "")
+    if not re.fullmatch(r"\d{12}", expected):
+        raise WrongSetting(
+            f"SQS_COURSE_TARGET is aws and SQS_COURSE_ACCOUNT is {expected!r}; set it to the "
+            "12-digit id of the account that you mean to use."
+        )
+    region = boto3.Session().region_name or REGION
+    os.environ["AWS_DEFAULT_REGION"] = region
+    account = account_id()
+    if account != expected:
+        raise WrongSetting(
+            f"Your credentials belong to account {account}, and SQS_COURSE_ACCOUNT is "
+            f"{expected}. Nothing has been changed."
+        )
+    return Target("aws", f"AWS account {account} in {region}: this can cost money", account, region)
+
+
+def use_endpoint(url: str) -> None:
+    """Let boto3 use this endpoint for every service, and no credentials of this machine."""
+    for name in list(os.environ):
+        if name in FOREIGN_VARIABLES or name.startswith("AWS_ENDPOINT_URL"):
+            del os.environ[name]
+    os.environ.update(
+        AWS_ENDPOINT_URL=url,
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        AWS_DEFAULT_REGION=REGION,
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        AWS_EC2_METADATA_DISABLED="true",
+    )
+    boto3.DEFAULT_SESSION = None  # one that was made before would still hold the old values
+
+
+def account_id() -> str:
+    return boto3.client("sts").get_caller_identity()["Account"]

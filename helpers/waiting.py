@@ -1,0 +1,75 @@
+"""Waiting that is bounded, shows that it waits, and says what it waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_exponential
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+SILENT_S = 4.0  # a progress bar appears only after this long
+ROLE_LIMIT_S = 60.0
+NOT_READY_YET = ("cannot be assumed by Lambda", "does not have permissions to call")
+
+
+def wait_until(
+    look: Callable[[], T],
+    done: Callable[[T], Any],
+    what: str,
+    limit_s: float = 60.0,
+    every_s: float = 0.2,
+) -> T:
+    """Call `look` until `done(its result)` is true, and return that result.
+
+    Looks every `every_s` seconds. Raises TimeoutError, naming `what` and what was seen
+    last, after `limit_s` seconds.
+    """
+    started = time.monotonic()
+    with tqdm(total=limit_s, desc=what, delay=SILENT_S, leave=False, bar_format="{desc} {elapsed}"):
+        while True:
+            seen = look()
+            if done(seen):
+                return seen
+            if time.monotonic() - started > limit_s:
+                raise TimeoutError(f"Waited {limit_s:.0f} s for {what}; last seen: {seen!r}")
+            time.sleep(every_s)
+
+
+def states_until(state: Callable[[], str], wanted: str, what: str, limit_s: float = 120.0) -> list:
+    """The different states seen on the way to `wanted`, in order."""
+    seen: list[str] = []
+
+    def look() -> str:
+        now = state()
+        if not seen or seen[-1] != now:
+            seen.append(now)
+        return now
+
+    wait_until(look, lambda now: now == wanted, what, limit_s, every_s=0.1)
+    return seen
+
+
+def when_role_is_ready(call: Callable[..., T], **arguments: Any) -> T:
+    """Make a call that needs a role, again while a fresh role is not usable everywhere yet.
+
+    AWS needs some seconds, up to a minute, until a new role or policy is known to all its
+    parts; in that time Lambda refuses the role. Raises the last ClientError after 60 s, and
+    every other error at once. Source: IAM User Guide, "Troubleshoot IAM: changes that I
+    make are not always immediately visible".
+    """
+
+    def not_ready(error: BaseException) -> bool:
+        return isinstance(error, ClientError) and any(text in str(error) for text in NOT_READY_YET)
+
+    attempt = retry(
+        retry=retry_if_exception(not_ready),
+        wait=wait_exponential(min=1, max=8),
+        stop=stop_after_delay(ROLE_LIMIT_S),
+        reraise=True,
+    )(call)
+    return attempt(**arguments)
