@@ -6,13 +6,16 @@ reader can start anywhere. It never changes what is there.
 
 from __future__ import annotations
 
+import importlib.util
+import platform
+import sys
 from dataclasses import dataclass
 
 import boto3
 
 from helpers import steps
 from helpers.logs import log_group, wait_for_line
-from helpers.target import Target, connect, prefix
+from helpers.target import connect, prefix
 from helpers.waiting import wait_until
 
 NOTEBOOKS = (
@@ -30,6 +33,7 @@ QUEUE, ROLE, FUNCTION = "DemoQueueLambda", "ProcessSQSMessageRole", "ProcessSQSM
 PIZZA_QUEUE, PRACTICE_QUEUE, PRACTICE_ROLE = "PizzaOrders", "PracticeQueue", "PracticeRole"
 PRACTICE_FUNCTION = "PracticeFunction"
 TAG = "sqs-lambda-course"
+OLDEST_PYTHON = (3, 11)
 
 
 def name(text: str) -> str:
@@ -53,10 +57,10 @@ class Pipeline:
     trigger_uuid: str | None = None
 
 
-def begin(notebook: str) -> Target:
+def begin(notebook: str) -> None:
     """Connect, print what the cells talk to, and make what the notebook builds on.
 
-    Prints two lines at most. Raises ValueError for an unknown notebook and WrongSetting for
+    Prints two or three lines. Raises ValueError for an unknown notebook and WrongSetting for
     a setting that is not allowed.
     """
     if notebook not in NOTEBOOKS:
@@ -69,7 +73,6 @@ def begin(notebook: str) -> Target:
     if 2 <= step <= 7:
         catch_up(step)
         print(f"In place from earlier steps: {', '.join(left_by_earlier(step))}.")
-    return target
 
 
 def left_by_earlier(step: int) -> list[str]:
@@ -124,3 +127,16 @@ def send_first_message(sqs, queue_url: str) -> None:
             lambda counts: not any(counts.values()),
             "the queue to be empty",
         )
+
+
+def check_environment() -> None:
+    """Say whether Python and the packages of the course are here, and what to do if not."""
+    problems = []
+    if sys.version_info < OLDEST_PYTHON:
+        problems.append(
+            f"Python {platform.python_version()} is too old: the course needs 3.11 or newer."
+        )
+    for package in ("boto3", "pandas", "matplotlib"):
+        if importlib.util.find_spec(package) is None:
+            problems.append(f"The package {package} is missing: run `make setup` again.")
+    print("\n".join(problems) or "Python, boto3, pandas and matplotlib are here. All is well.")

@@ -28,6 +28,7 @@ def store(path: Path) -> None:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
+        coalesce_streams=True,
     ).execute()
     notebook.metadata = nbformat.from_dict(KEPT_METADATA)
     for number, cell in enumerate(notebook.cells):
