@@ -68,6 +68,6 @@ def message_journey(journey: pd.DataFrame) -> Chart:
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.12)
         axes.set_xlabel("time since the message was sent (ms)")
-        axes.set_title("One message, from sent to deleted", loc="left")
+        axes.set_title(f"From sent to deleted in {times[-1]:.0f} ms", loc="left")
         steps = " → ".join(journey["step"])
         return make_chart(figure, f"One message, from sent to deleted: {steps}.")

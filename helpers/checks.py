@@ -130,7 +130,7 @@ def check_handler(handler: Callable[[dict, Any], Any], expected: int) -> None:
     )
 
 
-def check_received(text: str, limit_s: float = 30) -> None:
+def check_received(text: str, limit_s: float = 5) -> None:
     """Notebook 06: a message with this text went through the function."""
     group = log_group(course.name(course.FUNCTION))
     try:

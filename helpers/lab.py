@@ -10,7 +10,7 @@ from pathlib import Path
 
 from helpers.localaws import lifecycle
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         server, note = lifecycle.start()
         print(note or f"The local AWS answers at {server.endpoint_url}.", flush=True)
     try:
-        return subprocess.run(lab_command(options), cwd=NOTEBOOKS.parent, check=False).returncode
+        return subprocess.run(lab_command(options), cwd=CHECKOUT, check=False).returncode
     except KeyboardInterrupt:
         return 0
     finally:
@@ -33,11 +33,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def lab_command(options: argparse.Namespace) -> list[str]:
-    command = [sys.executable, "-m", "jupyterlab", str(NOTEBOOKS / "00_start_here.ipynb")]
+    command = [
+        *(sys.executable, "-m", "jupyterlab"),
+        f"--ServerApp.root_dir={CHECKOUT}",
+        "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
+        "--LabApp.news_url=None",  # the course needs no network
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
     if options.no_browser:
         command.append("--no-browser")
     if options.port:
         command.append(f"--ServerApp.port={options.port}")
+    if getattr(os, "geteuid", lambda: -1)() == 0:
+        command.append("--allow-root")  # in a container there is often no other user
     return command
 
 

@@ -1,0 +1,41 @@
+"""The course's notebooks as tests see them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "notebooks"
+PATHS = sorted(FOLDER.glob("*.ipynb"))
+NAMES = [path.stem for path in PATHS]
+
+
+def read(name: str) -> nbformat.NotebookNode:
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+
+
+def markdown(notebook: nbformat.NotebookNode) -> list[str]:
+    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def output_texts(cell: nbformat.NotebookNode) -> list[str]:
+    """All texts in a cell's outputs, pictures left out."""
+    texts = [output.get("text", "") for output in cell.outputs]
+    for output in cell.outputs:
+        data = output.get("data", {})
+        texts += [data[kind] for kind in data if kind.startswith("text/")]
+        texts += output.get("traceback", [])
+    return texts
+
+
+def words(text: str) -> int:
+    """Words that a reader reads: no links' addresses, no rules of tables."""
+    text = re.sub(r"\]\([^)]*\)", "]", text)
+    return len(re.findall(r"\w[\w'’-]*", text))

@@ -1,0 +1,169 @@
+"""The shape that every notebook keeps."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+
+import pytest
+
+from helpers import course
+from tests.notebook_files import FOLDER, NAMES, code_cells, markdown, output_texts, read, words
+
+each_notebook = pytest.mark.parametrize("name", NAMES)
+HEADER_ROWS = ("**You will**", "**You will learn**", "**You need**", "**Time**")
+FOOTER_WORDS = ("**You learned**", "**Check:**", "**On AWS this would have cost**")
+MACHINE_PATH = re.compile(r"/(home|root|tmp|work|Users|var/folders)/\w|[A-Z]:\\\\")
+CREDENTIAL = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}")
+
+
+def test_the_course_knows_its_notebooks() -> None:
+    assert tuple(NAMES) == course.NOTEBOOKS
+
+
+@each_notebook
+def test_code_cells_are_short(name: str) -> None:
+    lengths = [len(cell.source.splitlines()) for cell in code_cells(read(name))]
+    assert statistics.median(lengths) <= 4
+    assert statistics.quantiles(lengths, n=10)[-1] <= 12
+    assert max(lengths) <= 25
+
+
+@each_notebook
+def test_text_leads_and_is_short(name: str) -> None:
+    notebook = read(name)
+    texts = markdown(notebook)
+    ratio = len(texts) / len(code_cells(notebook))
+    assert 1.0 <= ratio <= 1.5
+    assert 25 <= statistics.median(map(words, texts)) <= 40
+    assert 900 <= sum(map(words, texts)) <= 1500
+
+
+@each_notebook
+def test_header(name: str) -> None:
+    first = markdown(read(name))[0]
+    assert first.startswith("# ")
+    assert "00_start_here.ipynb#The-map-of-the-seven-steps" in first or name == NAMES[0]
+    for row in HEADER_ROWS:
+        assert row in first
+    assert re.search(r"\d+ minutes", first)
+
+
+@each_notebook
+def test_footer(name: str) -> None:
+    last = markdown(read(name))[-1]
+    for text in FOOTER_WORDS:
+        assert text in last
+    assert re.search(r"\]\(\d\d_\w+\.ipynb", last.splitlines()[-1])
+
+
+@each_notebook
+def test_links_to_previous_and_next(name: str) -> None:
+    first = markdown(read(name))[0]
+    index = NAMES.index(name)
+    if index > 0:
+        assert f"({NAMES[index - 1]}.ipynb)" in first
+    if index < len(NAMES) - 1:
+        assert f"({NAMES[index + 1]}.ipynb)" in first
+
+
+@each_notebook
+def test_links_resolve(name: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", "\n".join(markdown(read(name)))):
+        if target.startswith("https://"):
+            continue
+        file, _, heading = target.partition("#")
+        linked = FOLDER / file if file else FOLDER / f"{name}.ipynb"
+        assert linked.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", "\n".join(markdown(read(linked.stem))), re.M)
+            assert heading in [text.replace(" ", "-") for text in headings], target
+
+
+@each_notebook
+def test_no_jargon_of_excitement(name: str) -> None:
+    prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", "\n".join(markdown(read(name))), flags=re.S)
+    prose = prose.replace("Hello from Lambda!", "").replace("![", "")
+    assert "!" not in prose
+
+
+@each_notebook
+def test_first_cell_begins_the_notebook(name: str) -> None:
+    first = code_cells(read(name))[0].source
+    assert f'course.begin("{name}")' in first
+    assert "import boto3" in first
+
+
+@each_notebook
+def test_prediction_exercise_solution_and_check(name: str) -> None:
+    notebook = read(name)
+    assert "**Predict before you" in "\n".join(markdown(notebook))
+    tags = [cell.metadata.get("tags", []) for cell in code_cells(notebook)]
+    exercise = next(i for i, each in enumerate(tags) if "exercise" in each)
+    checked, solution, checked_again = code_cells(notebook)[exercise + 1 : exercise + 4]
+    assert "solution" in solution.metadata.tags and "hide-cell" in solution.metadata.tags
+    assert solution.metadata.jupyter.source_hidden
+    assert checked.source == checked_again.source and checked.source.startswith("checks.")
+    assert output_texts(checked)[0].startswith("Not yet: ")
+    assert output_texts(checked_again)[0].startswith("Right: ")
+
+
+@each_notebook
+def test_outputs_are_stored(name: str) -> None:
+    cells = code_cells(read(name))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        assert cell.outputs or not shows_something(cell.source), cell.source
+
+
+def shows_something(source: str) -> bool:
+    """Whether a cell is sure to show something: a value at its end, or a print on the way."""
+    statements = ast.parse(source).body
+    if not statements:
+        return False
+    prints = [each for each in statements if isinstance(each, (ast.Expr, ast.For, ast.While))]
+    ends_with_value = isinstance(statements[-1], ast.Expr) and ".wait(" not in source
+    return ends_with_value or any("print(" in ast.unparse(each) for each in prints)
+
+
+@each_notebook
+def test_outputs_tell_nothing_of_this_machine(name: str) -> None:
+    for cell in code_cells(read(name)):
+        for text in output_texts(cell):
+            assert not MACHINE_PATH.search(text), text
+            assert not CREDENTIAL.search(text), text
+
+
+@each_notebook
+def test_pictures_say_in_words_what_they_show(name: str) -> None:
+    for cell in code_cells(read(name)):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                alt = output.metadata["image/png"]["alt"]
+                assert len(alt) > 20
+                assert output.data["text/plain"] == alt
+
+
+@each_notebook
+def test_minutes_are_those_of_the_instructor_page(name: str) -> None:
+    minutes = re.search(r"(\d+) minutes", markdown(read(name))[0])[1]
+    page = (FOLDER.parent / "INSTRUCTOR.md").read_text()
+    assert re.search(rf"\| \[{name[:2]} [^|]*\| {minutes} \|", page)
+
+
+def test_steps_name_the_clicks_of_the_console() -> None:
+    for name in NAMES[1:8]:
+        assert "console" in "\n".join(markdown(read(name))), name
+
+
+def test_the_names_of_the_text_that_the_course_teaches_are_kept() -> None:
+    everything = "\n".join(cell.source for name in NAMES for cell in read(name).cells)
+    for text in (
+        "DemoQueueLambda",
+        "ProcessSQSMessage",
+        "BatchSize=1",
+        '{"task": "process_order", "order_id": "12345"}',
+        "Message processed successfully!",
+    ):
+        assert text in everything
