@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from itertools import pairwise
 
 import matplotlib
 import pandas as pd
@@ -51,7 +52,7 @@ def message_journey(journey: pd.DataFrame) -> Chart:
         axes = figure.subplots()
         times = list(journey["ms"])
         colours = [BLUE, ORANGE, GREEN]
-        for number, (begin, end) in enumerate(zip(times, times[1:], strict=False)):
+        for number, (begin, end) in enumerate(pairwise(times)):
             axes.barh(0, end - begin, left=begin, height=0.5, color=colours[number % 3])
         for number, (step, ms) in enumerate(zip(journey["step"], times, strict=True)):
             height = 0.45 if number % 2 == 0 else -0.45

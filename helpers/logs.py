@@ -35,9 +35,7 @@ def read_events(logs: Any, group: str, since_ms: int = 0) -> pd.DataFrame:
     `kind` is one of INIT_START, START, END, REPORT, INIT_REPORT and "" for what the function
     wrote itself. No rows when the log group is not there yet.
     """
-    pages = logs.get_paginator("filter_log_events").paginate(
-        logGroupName=group, startTime=since_ms
-    )
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since_ms)
     try:
         events = [event for page in pages for event in page["events"]]
     except logs.exceptions.ResourceNotFoundException:

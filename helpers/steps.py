@@ -32,7 +32,7 @@ TRUST_POLICY = {
     ],
 }
 
-HELLO_STUB = '''\
+HELLO_STUB = """\
 import json
 
 def lambda_handler(event, context):
@@ -41,9 +41,9 @@ def lambda_handler(event, context):
         'statusCode': 200,
         'body': json.dumps('Hello from Lambda!')
     }
-'''
+"""
 
-SEED_HANDLER = '''\
+SEED_HANDLER = """\
 import json
 
 def lambda_handler(event, context):
@@ -55,7 +55,7 @@ def lambda_handler(event, context):
         'statusCode': 200,
         'body': json.dumps('Message processed successfully!')
     }
-'''
+"""
 
 SEED_MESSAGE = {"task": "process_order", "order_id": "12345"}
 

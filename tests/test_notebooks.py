@@ -83,7 +83,9 @@ def test_links_resolve(name: str) -> None:
 
 @each_notebook
 def test_no_jargon_of_excitement(name: str) -> None:
-    prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", "\n".join(markdown(read(name))), flags=re.S)
+    prose = re.sub(
+        r"```.*?```|`[^`]*`|\]\([^)]*\)", "", "\n".join(markdown(read(name))), flags=re.S
+    )
     prose = prose.replace("Hello from Lambda!", "").replace("![", "")
     assert "!" not in prose
 

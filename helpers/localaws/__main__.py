@@ -27,7 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     run_parser.add_argument("--recorded-as", metavar="ID", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     try:
-        return {"start": start, "status": status, "stop": stop, "run": run}[options.command](options)
+        return {"start": start, "status": status, "stop": stop, "run": run}[options.command](
+            options
+        )
     except (ValueError, lifecycle.StartFailed) as error:
         print(error, file=sys.stderr)
         return 1
@@ -64,7 +66,9 @@ def run(options: Any) -> int:
     from helpers.localaws.server import serve  # moto takes a second to import
 
     server_id = options.recorded_as
-    folder = lifecycle.folder() / "files" if server_id else Path(tempfile.mkdtemp(prefix="localaws-"))
+    folder = (
+        lifecycle.folder() / "files" if server_id else Path(tempfile.mkdtemp(prefix="localaws-"))
+    )
 
     def ready(endpoint_url: str) -> None:
         if server_id:

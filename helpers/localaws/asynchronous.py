@@ -23,9 +23,7 @@ class AsynchronousInvocations:
     def __init__(self, backend: Any) -> None:
         self._backend = backend
 
-    def submit(
-        self, function: Any, event: bytes, request_id: str, qualifier: str | None
-    ) -> None:
+    def submit(self, function: Any, event: bytes, request_id: str, qualifier: str | None) -> None:
         self._later(0.0, function.function_name, event, request_id, qualifier, 0, 0)
 
     def _later(self, seconds: float, *arguments: Any) -> None:

@@ -235,9 +235,7 @@ class Environment:
         self._stop_worker()
         if timed_out:
             duration_ms = limit_s * 1000
-        self._log.event(
-            logs.init_report(duration_ms, phase, failure.status, failure.error_type)
-        )
+        self._log.event(logs.init_report(duration_ms, phase, failure.status, failure.error_type))
         return duration_ms, failure
 
     def _exchange(
@@ -394,9 +392,7 @@ class Executor:
         """
         environment = self._lease(function, reserved)
         try:
-            return environment.invoke(
-                event, request_id, invoked_arn or function.arn, headers or {}
-            )
+            return environment.invoke(event, request_id, invoked_arn or function.arn, headers or {})
         finally:
             self._release(environment)
 

@@ -285,7 +285,9 @@ def role_credentials(function: environments.Function) -> dict[str, str]:
 def may_write_logs(function: environments.Function) -> bool:
     """Whether the function's role lets Lambda write to the function's log group."""
     group = f"arn:aws:logs:{function.region}:{function.account}:log-group:{function.log_group}"
-    return role_allows(function.account, function.role, "logs:PutLogEvents", f"{group}:log-stream:x")
+    return role_allows(
+        function.account, function.role, "logs:PutLogEvents", f"{group}:log-stream:x"
+    )
 
 
 # -- what AWS refuses ------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.logs.models import logs_backends
@@ -28,7 +28,7 @@ class LogStream:
 
     def __init__(self, account: str, region: str, group: str, version: str, may_write: Any) -> None:
         self.group = group
-        today = datetime.now(timezone.utc)
+        today = datetime.now(UTC)
         self.name = f"{today:%Y/%m/%d}/[{version}]{uuid.uuid4().hex}"
         self._backend = logs_backends[account][region]
         self._may_write = may_write

@@ -201,7 +201,8 @@ class MappingsMixin:
         arn = queue.queue_arn if queue else "*"
         if not role_allows(self.account_id, function.role, "sqs:ReceiveMessage", arn):
             raise InvalidParameterValueException(
-                "The function execution role does not have permissions to call ReceiveMessage on SQS"
+                "The function execution role does not have permissions to call "
+                "ReceiveMessage on SQS"
             )
         if queue is None:
             raise InvalidParameterValueException(
@@ -226,9 +227,7 @@ class MappingNotFound(LambdaClientError):
     code = 404
 
     def __init__(self) -> None:
-        super().__init__(
-            "ResourceNotFoundException", "The resource you requested does not exist."
-        )
+        super().__init__("ResourceNotFoundException", "The resource you requested does not exist.")
 
 
 class AlreadyMapped(LambdaClientError):
@@ -246,7 +245,7 @@ class InUse(LambdaClientError):
 def arn_as_given(function: Any, name: str) -> str:
     """The function's ARN with the qualifier that the caller wrote, if any (LS-077)."""
     bare = function.function_arn.split(":function:")[0] + f":function:{function.function_name}"
-    qualifier = name.split(":function:")[-1].partition(":")[2]
+    qualifier = name.rsplit(":function:", maxsplit=1)[-1].partition(":")[2]
     return f"{bare}:{qualifier}" if qualifier else bare
 
 
@@ -279,9 +278,7 @@ def check_source(spec: dict[str, Any]) -> None:
             "Unsupported DestinationConfig parameter for given event source mapping type."
         )
     if spec.get("StartingPosition"):
-        raise InvalidParameterValueException(
-            "StartingPosition is not valid for SQS event sources."
-        )
+        raise InvalidParameterValueException("StartingPosition is not valid for SQS event sources.")
     if ":sqs:" not in spec["EventSourceArn"]:
         raise InvalidParameterValueException("Unrecognized event source.")
 

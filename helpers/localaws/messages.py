@@ -85,7 +85,9 @@ class MessageStore:
             message.state, message.due = None, 0
             self._messages[message.id] = message
             self._lanes.setdefault(self._lane_of(message), OrderedDict())[message.id] = message
-            heapq.heappush(self._arrivals, (message.sent_timestamp, next(self._tickets), message.id))
+            heapq.heappush(
+                self._arrivals, (message.sent_timestamp, next(self._tickets), message.id)
+            )
             if delay_s:
                 self._hide(message, DELAYED, now_ms() + delay_s * 1000)
             else:

@@ -19,16 +19,16 @@ from typing import Any
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 os.environ.setdefault("MOTO_ENABLE_ISO_REGIONS", "false")
 
-from moto.moto_server.werkzeug_app import (  # noqa: E402
+from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
     create_backend_app,
 )
-from werkzeug.serving import BaseWSGIServer, make_server  # noqa: E402
+from werkzeug.serving import BaseWSGIServer, make_server
 
-from helpers.localaws import functions, sqs  # noqa: E402
-from helpers.localaws.environments import Executor  # noqa: E402
-from helpers.localaws.settings import STATUS_PATH  # noqa: E402
+from helpers.localaws import functions, sqs
+from helpers.localaws.environments import Executor
+from helpers.localaws.settings import STATUS_PATH
 
 HOST = "127.0.0.1"
 
@@ -79,14 +79,10 @@ def serve(
     application = Application(about)
     server = make_server(HOST, port, application, threaded=True, request_handler=RequestHandler)
     endpoint_url = f"http://{HOST}:{server.server_port}"
-    executor = Executor(
-        folder, endpoint_url, functions.role_credentials, functions.may_write_logs
-    )
+    executor = Executor(folder, endpoint_url, functions.role_credentials, functions.may_write_logs)
     sqs.install()
     functions.install(executor)
-    threading.Thread(
-        target=stop_when_idle, args=[server, application, idle_s], daemon=True
-    ).start()
+    threading.Thread(target=stop_when_idle, args=[server, application, idle_s], daemon=True).start()
     ready(endpoint_url)
     try:
         server.serve_forever()

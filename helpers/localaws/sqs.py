@@ -192,9 +192,7 @@ class Backend(moto_sqs.SQSBackend):
         queue = self.get_queue(queue_name)
         check_message(queue, message_body, message_attributes or {})
         check_placement(queue, delay_seconds, deduplication_id, group_id)
-        message = moto_sqs.Message(
-            str(moto_sqs.random.uuid4()), message_body, system_attributes
-        )
+        message = moto_sqs.Message(str(moto_sqs.random.uuid4()), message_body, system_attributes)
         message.message_attributes = message_attributes or {}
         message.group_id = group_id
         message.dead_letter_source_arn = None
