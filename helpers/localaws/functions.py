@@ -35,6 +35,7 @@ MAX_ZIP_BYTES = 52_428_800  # LS-085
 MAX_UNZIPPED_BYTES = 262_144_000
 MAX_ENVIRONMENT_BYTES = 4096
 NAME = re.compile(r"[a-zA-Z0-9-_]+")
+REQUEST_ID = "x-amzn-requestid"
 
 RUNTIMES = (
     "nodejs20.x", "nodejs22.x", "nodejs24.x", "python3.8", "python3.9", "python3.10",
@@ -397,6 +398,15 @@ class Responses(mappings.ResponsesMixin, LambdaResponse):
 
     use_raw_body = True
 
+    @staticmethod
+    def _enrich_response(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
+        """moto gives each answer a random request id; that of Invoke is the handler's (LS-050)."""
+        request_id = headers.get(REQUEST_ID)
+        headers, body = LambdaResponse._enrich_response(headers, body)
+        if request_id:
+            headers[REQUEST_ID] = request_id
+        return headers, body
+
     def create_function(self) -> Any:
         name = self.json_body["FunctionName"].rsplit(":", 1)[-1]
         if name in self.backend._lambdas._functions:
@@ -406,21 +416,21 @@ class Responses(mappings.ResponsesMixin, LambdaResponse):
 
     def invoke(self) -> Any:
         name = unquote(self.path.rsplit("/", 2)[-2])
-        qualifier = self._get_param("Qualifier")
+        qualifier = self.querystring.get("Qualifier", [None])[0]
         function = self.backend.function_to_invoke(name, qualifier)
         event = self.raw_body or b"{}"
         check_event(event)
         kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
         request_id = str(uuid.uuid4())
-        headers = {"x-amzn-RequestId": request_id, "content-type": "application/json"}
+        headers = {REQUEST_ID: request_id, "content-type": "application/json"}
         if kind == "DryRun":
-            return 204, headers, b""
+            return 204, {**headers, "status": 204}, b""
         context = {}
         if self.headers.get("X-Amz-Client-Context"):
             context["Lambda-Runtime-Client-Context"] = self.headers["X-Amz-Client-Context"]
         if kind == "Event":
             self.backend.asynchronous.submit(function, event, request_id, qualifier)
-            return 202, headers, b""
+            return 202, {**headers, "status": 202}, b""
         return self._invoke_now(function, event, request_id, qualifier, context, headers)
 
     def _invoke_now(
@@ -446,7 +456,8 @@ class Responses(mappings.ResponsesMixin, LambdaResponse):
 
 def throttled(reason: str) -> Any:
     body = {"Reason": reason, "Type": "User", "message": "Rate Exceeded."}
-    return 429, {"x-amzn-errortype": "TooManyRequestsException"}, json.dumps(body)
+    headers = {"x-amzn-errortype": "TooManyRequestsException", "status": 429}
+    return 429, headers, json.dumps(body)
 
 
 def check_event(event: bytes) -> None:
