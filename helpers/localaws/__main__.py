@@ -80,9 +80,6 @@ def run(options: Any) -> int:
         serve(options.port, folder, {"id": server_id}, settings.idle_seconds(), ready)
     except KeyboardInterrupt:
         pass
-    except OSError as error:
-        print(f"Port {options.port} cannot be used: {error.strerror}.", file=sys.stderr)
-        return 1
     finally:
         if server_id:
             lifecycle.forget(server_id)

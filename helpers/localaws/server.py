@@ -73,7 +73,7 @@ def serve(
 
     `folder` is for packages and environments, and is removed before and after. `about` is
     what the status page says. `port` 0 takes any free one. `ready` is called with the
-    endpoint URL when calls are answered. Raises OSError when the port is taken.
+    endpoint URL when calls are answered. Exits with a sentence when the port is taken.
     """
     shutil.rmtree(folder, ignore_errors=True)
     application = Application(about)

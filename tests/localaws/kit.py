@@ -308,5 +308,3 @@ def is_gone(pid: int) -> bool:
 
 def wait_gone(pid: int, what: str) -> None:
     poll(lambda: is_gone(pid), bool, f"{what} to be gone")
-
-

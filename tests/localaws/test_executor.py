@@ -183,7 +183,9 @@ def test_LS_037_G_11_mistakes_at_import(aws, declared, error_type, message) -> N
     assert answer.value["errorType"] == error_type
     assert answer.value["errorMessage"].startswith(message)
     assert answer.value["requestId"] == ""
-    assert any("Status: error\tError Type: " + error_type in line for line in aws.log(declared.name))
+    assert any(
+        "Status: error\tError Type: " + error_type in line for line in aws.log(declared.name)
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,13 +199,16 @@ def test_LS_037_G_11_mistakes_at_import(aws, declared, error_type, message) -> N
 )
 def test_LS_038_exit(aws, declared, event, text) -> None:
     answer = aws.invoke(declared.name, event)
-    assert answer.payload == json.dumps(
-        {
-            "errorType": "Runtime.ExitError",
-            "errorMessage": f"RequestId: {answer.request_id} Error: {text}",
-        },
-        separators=(",", ":"),
-    ).encode()
+    assert (
+        answer.payload
+        == json.dumps(
+            {
+                "errorType": "Runtime.ExitError",
+                "errorMessage": f"RequestId: {answer.request_id} Error: {text}",
+            },
+            separators=(",", ":"),
+        ).encode()
+    )
 
 
 def test_LS_039_LS_040_time_out_then_a_fresh_process(aws) -> None:
@@ -330,7 +335,9 @@ def test_a_package_cannot_leave_its_folder(tmp_path) -> None:
             archive.writestr(name, "x = 1")
     unpack(buffer.getvalue(), tmp_path / "inside" / "package")
     escaped = [
-        path for path in tmp_path.rglob("*.py") if tmp_path / "inside" / "package" not in path.parents
+        path
+        for path in tmp_path.rglob("*.py")
+        if tmp_path / "inside" / "package" not in path.parents
     ]
     assert escaped == []
     assert (tmp_path / "inside" / "package" / "fine.py").exists()

@@ -375,7 +375,7 @@ def test_two_threads_never_get_the_same_message():
     wanted = [f"m{number}" for number in range(500)]
     start.wait()
     send(store, *wanted)
-    for thread in threads:
+    for _ in threads:
         send(store, "last")
     for thread in threads:
         thread.join(30)
