@@ -85,18 +85,28 @@ def connect_local() -> Target:
 
 
 def connect_server(url: str) -> Target:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    host = host_of(url)
+    if not host:
         raise WrongSetting(
             f"SQS_COURSE_TARGET is {url!r}; use local, aws, or a URL such as http://localhost:4566."
         )
-    if parts.hostname.endswith(".amazonaws.com"):
+    if host.endswith(".amazonaws.com"):
         raise WrongSetting(
             f"SQS_COURSE_TARGET is {url!r}, which is AWS itself; for a real account use aws."
         )
     use_endpoint(url)
     account = account_id()
     return Target("server", f"server at {url} (account {account}, {REGION})", account, REGION)
+
+
+def host_of(url: str) -> str | None:
+    """The host of an http(s) URL; None for anything else."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018: raises ValueError for a port that is no number
+    except ValueError:
+        return None
+    return parts.hostname if parts.scheme in ("http", "https") else None
 
 
 def connect_aws() -> Target:
@@ -131,7 +141,18 @@ def use_endpoint(url: str) -> None:
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
         AWS_EC2_METADATA_DISABLED="true",
     )
+    host = host_of(url) or ""
+    if host in ("localhost", "::1") or host.startswith("127."):
+        keep_from_proxy(host)
     boto3.DEFAULT_SESSION = None  # one that was made before would still hold the old values
+
+
+def keep_from_proxy(host: str) -> None:
+    """Let no proxy stand between this process and a server on this computer."""
+    for name in ("no_proxy", "NO_PROXY"):
+        others = os.environ.get(name, "").split(",")
+        if host not in others:
+            os.environ[name] = ",".join([*filter(None, others), host])
 
 
 def account_id() -> str:

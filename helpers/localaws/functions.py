@@ -177,7 +177,6 @@ class Backend(mappings.MappingsMixin, moto_simple.LambdaSimpleBackend):
     # -- functions ---------------------------------------------------------------------
 
     def create_function(self, spec: dict[str, Any]) -> Function:
-        check_function(spec)
         check_zip(spec["Code"])
         check_role(self.account_id, spec["Role"])
         function = Function(self.account_id, spec, self.region_name)
@@ -408,6 +407,7 @@ class Responses(mappings.ResponsesMixin, LambdaResponse):
         return headers, body
 
     def create_function(self) -> Any:
+        check_function(self.json_body)
         name = self.json_body["FunctionName"].rsplit(":", 1)[-1]
         if name in self.backend._lambdas._functions:
             raise ResourceConflict(f"Function already exist: {name}")

@@ -1,0 +1,119 @@
+"""The project's files agree with each other, and name nothing of the machine they were made on."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.notebook_files import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+HELPERS = sorted((ROOT / "helpers").rglob("*.py"))
+LOCALAWS = [path for path in HELPERS if path.parent.name == "localaws"]
+KIT = [path for path in HELPERS if path not in LOCALAWS]
+# What a declared package brings along because its own interface is made of it.
+PART_OF = {"botocore": "boto3", "werkzeug": "moto"}
+MACHINE_PATH = re.compile(r"(?<![\w.~*}$])/(?:work|root|home|Users|var/folders|tmp)/[A-Za-z0-9]")
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.match(r"[\w-]+", each)[0].lower() for each in requirements}
+
+
+def declared() -> set[str]:
+    return names(PROJECT["project"]["dependencies"])
+
+
+def imports(path: Path) -> set[str]:
+    """The full names of the modules that a file imports, at any depth."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_environment_yml_installs_the_locked_packages_only() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    python, pip, section = environment["dependencies"]
+    assert python == "python" + PROJECT["project"]["requires-python"]
+    assert pip == "pip"
+    assert section == {"pip": ["-r requirements.lock", "-e ."]}
+
+
+def test_every_dependency_is_pinned() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pinned = {name.lower() for name in re.findall(r"^([\w.-]+)==\d", lock, re.M)}
+    wanted = declared() | names(PROJECT["dependency-groups"]["test"])
+    assert len(wanted) > 10
+    assert wanted - pinned == set()
+
+
+def test_helpers_import_declared_packages_only() -> None:
+    roots = {name.split(".")[0] for path in HELPERS for name in imports(path)}
+    foreign = roots - sys.stdlib_module_names - {"helpers"}
+    assert "boto3" in foreign
+    assert {PART_OF.get(name, name) for name in foreign} - declared() == set()
+
+
+@pytest.mark.parametrize(("part", "whole"), PART_OF.items())
+def test_a_part_comes_with_its_whole(part: str, whole: str) -> None:
+    assert part in names(metadata.requires(whole))
+
+
+def test_local_aws_knows_nothing_of_the_course() -> None:
+    for path in LOCALAWS:
+        ours = {name for name in imports(path) if name.split(".")[0] == "helpers"}
+        assert {name for name in ours if not name.startswith("helpers.localaws.")} == set(), path
+
+
+def test_the_course_reaches_the_local_aws_in_two_places_only() -> None:
+    users = [path.name for path in KIT if any("localaws" in name for name in imports(path))]
+    assert users == ["lab.py", "target.py"]
+
+
+def test_continuous_integration_runs_the_tests_of_the_readme() -> None:
+    script = ROOT / ".ci" / "run"
+    assert "exec make test" in script.read_text(encoding="utf-8").splitlines()
+    assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no executable bit")
+def test_continuous_integration_is_executable() -> None:
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="This is no git checkout.")
+def test_no_file_names_a_path_of_the_machine_it_was_made_on() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert ROOT / "README.md" in files
+    hits = [
+        f"{path.relative_to(ROOT)}: {line.strip()[:100]}"
+        for path in files
+        if path.is_file()
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+        if MACHINE_PATH.search(line)
+    ]
+    assert hits == []
+
+
+def test_a_path_of_a_machine_would_be_found() -> None:
+    for text in ("work/main", "tmp/x", "home/anna/a", "Users/anna"):
+        assert MACHINE_PATH.search("see /" + text), text
+    for text in ("https://example.com/home/page", "$HOME/work/x", "/var/task/f.py"):
+        assert not MACHINE_PATH.search(text), text
