@@ -38,8 +38,10 @@ class Thing:
 
 def find() -> list[Thing]:
     """What there is under the names of this course, in the order of deletion."""
-    found = [*find_functions(), *find_queues(), *find_roles(), *find_log_groups()]
-    triggers = find_triggers(found)
+    functions = find_functions()
+    foreign = {function.name for function in functions if not function.ours}
+    found = [*functions, *find_queues(), *find_roles(), *find_log_groups(foreign)]
+    triggers = find_triggers(found, foreign)
     return sorted([*triggers, *found], key=lambda thing: ORDER.index(thing.kind))
 
 
@@ -122,23 +124,29 @@ def find_roles() -> list[Thing]:
     return found
 
 
-def find_log_groups() -> list[Thing]:
-    """The log groups of the course's functions: Lambda made them, so they carry no tag."""
+def find_log_groups(foreign: set[str]) -> list[Thing]:
+    """The log groups of the course's functions: Lambda made them, so they carry no tag.
+
+    `foreign` are the functions that are somebody else's, and so are their log groups.
+    """
     logs = boto3.client("logs")
     found = []
-    for name in map(log_group, map(course.name, FUNCTIONS)):
+    for function in map(course.name, FUNCTIONS):
+        name = log_group(function)
         groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
         if any(group["logGroupName"] == name for group in groups):
-            found.append(Thing("log group", name, name))
+            found.append(Thing("log group", name, name, function not in foreign))
     return found
 
 
-def find_triggers(found: list[Thing]) -> list[Thing]:
-    """The event source mappings of our functions and of our queues."""
+def find_triggers(found: list[Thing], foreign: set[str]) -> list[Thing]:
+    """The event source mappings of our functions and of our queues.
+
+    One between two things of somebody else is not looked for.
+    """
     lambda_, sqs = boto3.client("lambda"), boto3.client("sqs")
-    asked: list[dict[str, str]] = [
-        {"FunctionName": course.name(function)} for function in FUNCTIONS
-    ]
+    functions = [name for name in map(course.name, FUNCTIONS) if name not in foreign]
+    asked: list[dict[str, str]] = [{"FunctionName": name} for name in functions]
     for thing in found:
         if thing.kind == "queue" and thing.ours:
             answer = sqs.get_queue_attributes(QueueUrl=thing.key, AttributeNames=["QueueArn"])

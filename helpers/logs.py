@@ -21,6 +21,9 @@ REPORT_NUMBERS = {
     "used_mb": re.compile(r"\tMax Memory Used: (\d+) MB"),
     "init_ms": re.compile(r"\tInit Duration: ([\d.]+) ms"),
 }
+PLATFORM_LINE = re.compile(
+    r"(START|END|REPORT) RequestId: |(INIT_START) Runtime Version: |(INIT_REPORT) Init Duration: "
+)
 
 
 def log_group(function_name: str) -> str:
@@ -55,8 +58,8 @@ def read_events(logs: Any, group: str, since_ms: int = 0) -> pd.DataFrame:
 
 def kind_of(message: str) -> str:
     """Which line of the platform a message is; "" for the function's own."""
-    word = message.split(" ", 1)[0]
-    return word if word in ("INIT_START", "START", "END", "REPORT", "INIT_REPORT") else ""
+    found = PLATFORM_LINE.match(message)
+    return found[found.lastindex] if found else ""
 
 
 def read_report(line: str) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def host_of(url: str) -> str | None:
     """The host of an http(s) URL; None for anything else."""
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018: raises ValueError for a port that is no number
+        _ = parts.port  # raises ValueError for a port that is no number
     except ValueError:
         return None
     return parts.hostname if parts.scheme in ("http", "https") else None

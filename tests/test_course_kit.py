@@ -1,266 +1,641 @@
-"""The course kit: target, catching up, waiting, logs, clean-up, checks, chart."""
+"""The course kit: targets, steps, waiting, logs, clean-up, checks and charts."""
 
 from __future__ import annotations
 
 import os
+import time
 import uuid
+from collections.abc import Iterator
+from dataclasses import astuple
+from pathlib import Path
+from unittest import mock
 
 import boto3
 import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
+from tenacity import wait_none
 
 from helpers import charts, checks, clean_up, course, logs, steps, target, waiting
 from helpers.localaws import lifecycle
+from helpers.target import WrongSetting
 
-REPORT = (
-    "REPORT RequestId: 3f37eb80-7a0b-4935-be16-306c03d2a779\tDuration: 3000.00 ms\t"
-    "Billed Duration: 3403 ms\tMemory Size: 128 MB\tMax Memory Used: 73 MB\t"
-    "Init Duration: 402.04 ms\tStatus: timeout\n"
+SERVICES = ("sqs", "iam", "lambda", "logs", "sts", "s3")
+OUR_SETTINGS = ("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX")
+OWN_CODE = "def lambda_handler(event, context):\n    return 'my own'\n"
+ID = "8960ba3a-f2d2-425a-9709-835cdb2b4e2f"
+COLD = (
+    f"REPORT RequestId: {ID}\tDuration: 1.95 ms\tBilled Duration: 116 ms\tMemory Size: 128 MB\t"
+    "Max Memory Used: 38 MB\tInit Duration: 113.58 ms\t\n"
 )
+WARM = (
+    f"REPORT RequestId: {ID}\tDuration: 3.86 ms\tBilled Duration: 4 ms\tMemory Size: 1024 MB\t"
+    "Max Memory Used: 532 MB\t\n"
+)
+TIMEOUT = (
+    f"REPORT RequestId: {ID}\tDuration: 3000.00 ms\tBilled Duration: 3403 ms\t"
+    "Memory Size: 128 MB\tMax Memory Used: 73 MB\tInit Duration: 402.04 ms\tStatus: timeout\n"
+)
+OUT_OF_MEMORY = (
+    f"REPORT RequestId: {ID}\tDuration: 10935.70 ms\tBilled Duration: 10936 ms\t"
+    "Memory Size: 1024 MB\tMax Memory Used: 1024 MB\tStatus: error\t"
+    "Error Type: Runtime.OutOfMemory\n"
+)
+PLATFORM_LINES = {
+    "INIT_START": "INIT_START Runtime Version: python:3.13.v1\tRuntime Version ARN: arn:aws:x\n",
+    "START": f"START RequestId: {ID} Version: $LATEST\n",
+    "END": f"END RequestId: {ID}\n",
+    "REPORT": WARM,
+    "INIT_REPORT": "INIT_REPORT Init Duration: 316.80 ms\tPhase: init\tStatus: error\n",
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def keep_environment() -> Iterator[None]:
+    """connect() changes what boto3 reads: leave it as it was."""
+    session = boto3.DEFAULT_SESSION
+    with mock.patch.dict(os.environ):
+        yield
+    boto3.DEFAULT_SESSION = session
 
 
 @pytest.fixture(autouse=True)
-def clean_environment():
-    """connect() changes what boto3 reads: put it back after each test."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-    boto3.DEFAULT_SESSION = None
+def environment(keep_environment) -> Iterator[None]:
+    with mock.patch.dict(os.environ):
+        for name in OUR_SETTINGS:
+            os.environ.pop(name, None)
+        boto3.DEFAULT_SESSION = None
+        yield
+
+
+def fresh_prefix() -> str:
+    """Connect to the local AWS as a learner whom it has not seen yet."""
+    os.environ["SQS_COURSE_PREFIX"] = f"t{uuid.uuid4().hex[:8]}-"
+    target.connect()
+    return os.environ["SQS_COURSE_PREFIX"]
 
 
 @pytest.fixture
-def run(monkeypatch) -> str:
-    """A course run of its own, by a prefix nobody else has."""
-    prefix = f"t{uuid.uuid4().hex[:8]}-"
-    monkeypatch.setenv("SQS_COURSE_PREFIX", prefix)
+def learner(environment) -> str:
+    return fresh_prefix()
+
+
+@pytest.fixture(scope="module")
+def first_build(keep_environment) -> tuple[str, course.Pipeline]:
+    with mock.patch.dict(os.environ):
+        return fresh_prefix(), course.catch_up(8)
+
+
+@pytest.fixture
+def built(first_build, environment) -> course.Pipeline:
+    """All that the seven steps build, made from nothing once for the tests that only look."""
+    os.environ["SQS_COURSE_PREFIX"], pipeline = first_build
     target.connect()
-    return prefix
+    return pipeline
 
 
-# -- which AWS -------------------------------------------------------------------------
+def error_of(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "CreateFunction")
 
 
-def test_local_never_uses_what_is_on_the_machine(tmp_path, monkeypatch) -> None:
-    (tmp_path / ".aws").mkdir()
-    (tmp_path / ".aws" / "credentials").write_text(
-        "[work]\naws_access_key_id = AKIDREAL\naws_secret_access_key = real\n"
+# Targets
+
+
+@pytest.fixture
+def real_profile(tmp_path: Path, environment) -> None:
+    """A machine on which boto3 would find somebody's real account."""
+    folder = tmp_path / ".aws"
+    folder.mkdir()
+    keys = "aws_access_key_id = REALFILE\naws_secret_access_key = real\n"
+    (folder / "credentials").write_text(f"[default]\n{keys}\n[real]\n{keys}")
+    (folder / "config").write_text(
+        "[profile real]\nregion = eu-west-1\nendpoint_url = http://198.51.100.1\n"
     )
-    (tmp_path / ".aws" / "config").write_text("[profile work]\nregion = eu-central-1\n")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_PROFILE", "work")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDREAL")
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "https://sqs.eu-central-1.amazonaws.com")
-    assert target.connect().name == "local"
-    for service in ("sqs", "lambda", "iam", "logs", "sts"):
+    os.environ.pop("AWS_CONFIG_FILE", None)
+    os.environ.pop("AWS_SHARED_CREDENTIALS_FILE", None)
+    os.environ.update(
+        HOME=str(tmp_path),
+        USERPROFILE=str(tmp_path),
+        AWS_PROFILE="real",
+        AWS_ACCESS_KEY_ID="REALVARIABLE",
+        AWS_SECRET_ACCESS_KEY="real",
+        AWS_SESSION_TOKEN="real",
+        AWS_DEFAULT_REGION="eu-west-1",
+        AWS_ENDPOINT_URL="http://198.51.100.1",
+        AWS_ENDPOINT_URL_SQS="http://198.51.100.2",
+    )
+
+
+def test_local_leaves_nothing_of_a_real_account(real_profile) -> None:
+    before = boto3.client("sqs")
+    assert before.meta.endpoint_url == "http://198.51.100.2"
+    found = target.connect()
+    assert (found.name, found.region) == ("local", target.REGION)
+    for service in SERVICES:
         client = boto3.client(service)
-        assert client.meta.endpoint_url == lifecycle.find().endpoint_url
-        credentials = client._get_credentials()
-        assert (credentials.access_key, credentials.token) == ("test", None)
+        assert client.meta.endpoint_url.startswith("http://127.0.0.1:"), service
+        assert client.meta.region_name == target.REGION
+    credentials = boto3.Session().get_credentials()
+    assert (credentials.access_key, credentials.token) == ("test", None)
+    assert "real" not in boto3.Session().available_profiles
 
 
-@pytest.mark.parametrize("account", ["", "123", "111122223333"])
-def test_aws_needs_the_account_that_is_expected(monkeypatch, account) -> None:
-    monkeypatch.setenv("SQS_COURSE_TARGET", "aws")
-    monkeypatch.setenv("SQS_COURSE_ACCOUNT", account)
-    monkeypatch.setattr(target, "account_id", lambda: "999988887777")
-    with pytest.raises(target.WrongSetting, match="SQS_COURSE_ACCOUNT"):
+def test_local_needs_no_proxy(learner) -> None:
+    os.environ.update(HTTP_PROXY="http://127.0.0.1:9", NO_PROXY="example.com")
+    os.environ.update(http_proxy="http://127.0.0.1:9", no_proxy="example.com")
+    assert target.connect().name == "local"
+    assert os.environ["no_proxy"] == "example.com,127.0.0.1"
+
+
+def test_a_server_is_reached_by_its_url() -> None:
+    server, _ = lifecycle.start()
+    os.environ["SQS_COURSE_TARGET"] = server.endpoint_url
+    found = target.connect()
+    assert (found.name, found.account) == ("server", "123456789012")
+    assert server.endpoint_url in found.description
+    assert boto3.client("lambda").meta.endpoint_url == server.endpoint_url
+
+
+@pytest.fixture
+def account(monkeypatch) -> None:
+    monkeypatch.setattr(target, "account_id", lambda: "111122223333")
+    os.environ["SQS_COURSE_TARGET"] = "aws"
+
+
+@pytest.mark.parametrize("expected", [None, "", "12345", "1111-2222-3333"])
+def test_aws_needs_the_account_that_is_meant(account, expected: str | None) -> None:
+    if expected is not None:
+        os.environ["SQS_COURSE_ACCOUNT"] = expected
+    with pytest.raises(WrongSetting, match=r"SQS_COURSE_ACCOUNT is '.*'; set it to the 12-digit"):
         target.connect()
 
 
-def test_aws_says_where_it_is(monkeypatch) -> None:
-    monkeypatch.setenv("SQS_COURSE_TARGET", "aws")
-    monkeypatch.setenv("SQS_COURSE_ACCOUNT", "999988887777")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    monkeypatch.setattr(target, "account_id", lambda: "999988887777")
-    connected = target.connect()
-    assert "999988887777" in connected.description and "eu-west-1" in connected.description
+def test_aws_refuses_another_account(account) -> None:
+    os.environ["SQS_COURSE_ACCOUNT"] = "444455556666"
+    with pytest.raises(WrongSetting) as refusal:
+        target.connect()
+    for part in ("111122223333", "444455556666", "Nothing has been changed."):
+        assert part in str(refusal.value)
+
+
+def test_aws_takes_the_account_that_is_meant(account, real_profile) -> None:
+    os.environ["SQS_COURSE_ACCOUNT"] = "111122223333"
+    found = target.connect()
+    assert (found.name, found.account, found.region) == ("aws", "111122223333", "eu-west-1")
+    assert "can cost money" in found.description
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "REALVARIABLE"
 
 
 @pytest.mark.parametrize(
-    "wanted", ["moon", "localhost:4566", "ftp://x", "https://sqs.us-east-1.amazonaws.com"]
+    ("setting", "value", "allowed"),
+    [
+        ("SQS_COURSE_TARGET", "localhost:4566", "use local, aws, or a URL"),
+        ("SQS_COURSE_TARGET", "ftp://localhost", "use local, aws, or a URL"),
+        ("SQS_COURSE_TARGET", "http://", "use local, aws, or a URL"),
+        ("SQS_COURSE_TARGET", "http://[", "use local, aws, or a URL"),
+        ("SQS_COURSE_TARGET", "http://localhost:port", "use local, aws, or a URL"),
+        ("SQS_COURSE_TARGET", "http://localhost:99999", "use local, aws, or a URL"),
+        ("SQS_COURSE_TARGET", "https://sqs.us-east-1.amazonaws.com", "use aws"),
+        ("SQS_COURSE_PREFIX", "anna_", "letters, digits and hyphens"),
+        ("SQS_COURSE_PREFIX", "a" * 21, "up to 20"),
+        ("SQS_COURSE_PREFIX", "anna\n", "letters, digits and hyphens"),
+    ],
 )
-def test_a_wrong_target_gets_a_sentence(monkeypatch, wanted) -> None:
-    monkeypatch.setenv("SQS_COURSE_TARGET", wanted)
-    with pytest.raises(target.WrongSetting, match=f"SQS_COURSE_TARGET is '{wanted}'"):
+def test_a_wrong_setting_is_named(monkeypatch, setting: str, value: str, allowed: str) -> None:
+    monkeypatch.setattr(target, "account_id", lambda: pytest.fail("A call was made."))
+    os.environ[setting] = value
+    with pytest.raises(WrongSetting) as refusal:
         target.connect()
+    for part in (setting, repr(value), allowed):
+        assert part in str(refusal.value)
 
 
-def test_a_wrong_prefix_gets_a_sentence(monkeypatch) -> None:
-    monkeypatch.setenv("SQS_COURSE_PREFIX", "a b")
-    with pytest.raises(target.WrongSetting, match="SQS_COURSE_PREFIX is 'a b'"):
-        target.connect()
+# Steps and catching up
 
 
-def test_an_endpoint_url_is_another_server(monkeypatch) -> None:
-    url = lifecycle.start()[0].endpoint_url
-    monkeypatch.setenv("SQS_COURSE_TARGET", url)
-    assert target.connect().name == "server"
-    assert boto3.client("sqs").meta.endpoint_url == url
+def test_begin_refuses_an_unknown_notebook(monkeypatch) -> None:
+    monkeypatch.setattr(course, "connect", lambda: pytest.fail("It connected."))
+    with pytest.raises(ValueError, match=r"'08_more' is no notebook of this course: 00_start"):
+        course.begin("08_more")
 
 
-# -- catching up and cleaning up -------------------------------------------------------
+def test_begin_says_what_it_did(learner, capsys) -> None:
+    course.begin("03_create_function")
+    connected, in_place = capsys.readouterr().out.splitlines()
+    assert connected.startswith("Connected to: local AWS")
+    assert in_place == (
+        f"In place from earlier steps: queue {learner}DemoQueueLambda, "
+        f"role {learner}ProcessSQSMessageRole."
+    )
 
 
-def test_an_unknown_notebook_gets_a_sentence() -> None:
-    with pytest.raises(ValueError, match="'08_nothing' is no notebook of this course"):
-        course.begin("08_nothing")
+def test_catch_up_builds_all_from_nothing(built) -> None:
+    assert None not in astuple(built)
+    group = logs.log_group(course.name(course.FUNCTION))
+    logs.wait_for_line(boto3.client("logs"), group, "12345", limit_s=0)
+    assert not any(steps.queue_counts(boto3.client("sqs"), built.queue_url).values())
 
 
-def test_catching_up_is_idempotent_and_the_clean_up_is_complete(run) -> None:
-    first = course.catch_up(8)
-    assert all(vars(first).values())
-    assert course.catch_up(8) == first
-    found = {(thing.kind, thing.name) for thing in clean_up.find()}
-    assert found == {
-        ("trigger", f"{run}DemoQueueLambda to {run}ProcessSQSMessage"),
-        ("function", f"{run}ProcessSQSMessage"),
-        ("queue", f"{run}DemoQueueLambda"),
-        ("role", f"{run}ProcessSQSMessageRole"),
-        ("log group", f"/aws/lambda/{run}ProcessSQSMessage"),
+def test_catch_up_changes_nothing_that_is_there(built) -> None:
+    group = logs.log_group(course.name(course.FUNCTION))
+    before = logs.read_events(boto3.client("logs"), group)
+    assert course.catch_up(8) == built
+    assert logs.read_events(boto3.client("logs"), group).equals(before)
+
+
+def test_each_step_may_be_done_again(built) -> None:
+    sqs, iam, lambda_ = (boto3.client(service) for service in ("sqs", "iam", "lambda"))
+    function, tags = course.name(course.FUNCTION), course.tags()
+    assert steps.create_queue(sqs, course.name(course.QUEUE), tags) == built.queue_url
+    assert steps.create_role(iam, course.name(course.ROLE), tags) == built.role_arn
+    assert steps.create_function(lambda_, function, built.role_arn, tags) == built.function_arn
+    assert steps.add_trigger(lambda_, function, built.queue_arn, tags) == built.trigger_uuid
+    hashes = {steps.deploy_handler(lambda_, function) for _ in range(2)}
+    assert hashes == {steps.package_hash(steps.SEED_HANDLER)}
+    mappings = lambda_.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    assert [mapping["UUID"] for mapping in mappings] == [built.trigger_uuid]
+
+
+def test_catch_up_completes_what_is_half_built(learner) -> None:
+    queue_url, queue_arn, role_arn, function_arn, _ = astuple(course.catch_up(4))
+    boto3.client("iam").detach_role_policy(
+        RoleName=course.name(course.ROLE), PolicyArn=steps.POLICY_ARN
+    )
+    whole = course.catch_up(6)
+    assert astuple(whole)[:4] == (queue_url, queue_arn, role_arn, whole.function_arn)
+    assert function_arn is None
+    boto3.client("lambda").delete_function(FunctionName=course.name(course.FUNCTION))
+    again = course.catch_up(6)
+    assert again.function_arn == whole.function_arn
+    state = boto3.client("lambda").get_event_source_mapping(UUID=again.trigger_uuid)["State"]
+    assert state == "Enabled"
+
+
+def deployed() -> str:
+    name = course.name(course.FUNCTION)
+    return boto3.client("lambda").get_function_configuration(FunctionName=name)["CodeSha256"]
+
+
+def test_the_stub_is_replaced_and_own_code_is_not(learner) -> None:
+    lambda_ = boto3.client("lambda")
+    course.catch_up(4)
+    assert deployed() == steps.package_hash(steps.HELLO_STUB)
+    course.replace_stub(lambda_)
+    assert deployed() == steps.package_hash(steps.SEED_HANDLER)
+    own = steps.deploy_handler(lambda_, course.name(course.FUNCTION), OWN_CODE)
+    course.replace_stub(lambda_)
+    assert deployed() == own == steps.package_hash(OWN_CODE)
+
+
+def test_the_same_source_gives_the_same_package(monkeypatch) -> None:
+    first = steps.make_package(OWN_CODE)
+    now = time.localtime(time.time() + 86_400)
+    monkeypatch.setattr(time, "localtime", lambda *_: now)
+    assert steps.make_package(OWN_CODE) == first
+    assert steps.make_package(OWN_CODE + "#") != first
+
+
+def test_tags_tell_learners_apart() -> None:
+    assert course.tags() == {course.TAG: "default"}
+    os.environ["SQS_COURSE_PREFIX"] = "anna-"
+    assert course.tags() == {course.TAG: "anna"}
+
+
+# Waiting
+
+
+def test_waiting_is_bounded_and_says_what_it_saw() -> None:
+    seen = iter(range(1000))
+    started = time.monotonic()
+    with pytest.raises(TimeoutError, match=r"Waited 0 s for the moon; last seen: \d+") as error:
+        waiting.wait_until(lambda: next(seen), lambda _: False, "the moon", 0.1, 0.01)
+    assert str(error.value).endswith(f": {next(seen) - 1}")
+    assert 0.1 <= time.monotonic() - started < 5
+
+
+def test_waiting_returns_what_it_saw() -> None:
+    seen = iter([0, 0, 3])
+    assert waiting.wait_until(lambda: next(seen), bool, "three", 5, 0.001) == 3
+
+
+def test_states_are_listed_once_each() -> None:
+    states = iter(["Creating", "Creating", "Enabling", "Enabled", "never asked"])
+    seen = waiting.states_until(lambda: next(states), "Enabled", "the trigger", 5)
+    assert seen == ["Creating", "Enabling", "Enabled"]
+
+
+def test_states_that_never_come_end_the_wait() -> None:
+    with pytest.raises(TimeoutError, match=r"the trigger; last seen: 'Creating'"):
+        waiting.states_until(lambda: "Creating", "Enabled", "the trigger", 0.1)
+
+
+def refusing(error: Exception, times: int) -> mock.Mock:
+    return mock.Mock(side_effect=[*[error] * times, "made"])
+
+
+@pytest.fixture
+def without_pauses(monkeypatch) -> None:
+    monkeypatch.setattr(waiting, "wait_exponential", lambda **_: wait_none())
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The role defined for the function cannot be assumed by Lambda.",
+        "The provided execution role does not have permissions to call ReceiveMessage on SQS",
+    ],
+)
+def test_a_role_that_is_not_ready_is_tried_again(without_pauses, message: str) -> None:
+    call = refusing(error_of("InvalidParameterValueException", message), 2)
+    assert waiting.when_role_is_ready(call, Role="r") == "made"
+    assert call.call_args_list == [mock.call(Role="r")] * 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        error_of("InvalidParameterValueException", "Unzipped size must be smaller"),
+        error_of("AccessDeniedException", "User is not authorized to perform iam:PassRole"),
+        ValueError("cannot be assumed by Lambda"),
+    ],
+)
+def test_another_error_is_raised_at_once(without_pauses, error: Exception) -> None:
+    call = refusing(error, 1)
+    with pytest.raises(type(error)) as raised:
+        waiting.when_role_is_ready(call)
+    assert raised.value is error
+    assert call.call_count == 1
+
+
+def test_a_role_that_never_gets_ready_is_given_up(without_pauses, monkeypatch) -> None:
+    monkeypatch.setattr(waiting, "ROLE_LIMIT_S", 0.05)
+    error = error_of("InvalidParameterValueException", "cannot be assumed by Lambda.")
+    call = mock.Mock(side_effect=error)
+    with pytest.raises(ClientError) as raised:
+        waiting.when_role_is_ready(call)
+    assert raised.value is error
+    assert call.call_count > 1
+
+
+# Logs
+
+
+def test_report_of_a_cold_start() -> None:
+    assert logs.read_report(COLD) == {
+        "request_id": ID,
+        "duration_ms": 1.95,
+        "billed_ms": 116,
+        "memory_mb": 128,
+        "used_mb": 38,
+        "init_ms": 113.58,
+        "status": None,
     }
-    assert len(clean_up.clean_up()) == 5
+
+
+@pytest.mark.parametrize(
+    ("line", "duration_ms", "used_mb", "init_ms", "status"),
+    [
+        (WARM, 3.86, 532, None, None),
+        (TIMEOUT, 3000, 73, 402.04, "timeout"),
+        (OUT_OF_MEMORY, 10935.7, 1024, None, "error"),
+    ],
+)
+def test_other_reports(line, duration_ms, used_mb, init_ms, status) -> None:
+    report = logs.read_report(line)
+    found = tuple(report[key] for key in ("duration_ms", "used_mb", "init_ms", "status"))
+    assert found == (duration_ms, used_mb, init_ms, status)
+
+
+@pytest.mark.parametrize(
+    "line", ["", "REPORT of today", PLATFORM_LINES["END"], PLATFORM_LINES["INIT_REPORT"]]
+)
+def test_what_is_no_report_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match="This is no REPORT line"):
+        logs.read_report(line)
+
+
+@pytest.mark.parametrize(("kind", "line"), PLATFORM_LINES.items())
+def test_lines_of_the_platform_have_a_kind(kind: str, line: str) -> None:
+    assert logs.kind_of(line) == kind
+
+
+@pytest.mark.parametrize("line", ["hello", "", "START the oven", "END\n", "REPORT of today"])
+def test_lines_of_the_function_have_none(line: str) -> None:
+    assert logs.kind_of(line) == ""
+
+
+@pytest.fixture
+def group(learner) -> str:
+    """A log group with known lines in two streams, not written in order of time."""
+    client, name = boto3.client("logs"), logs.log_group(course.name("Known"))
+    client.create_log_group(logGroupName=name)
+    now = int(time.time() * 1000)
+    lines = {"a": [(3, COLD), (2, "Received message: 12345")], "b": [(1, "first\n")]}
+    for stream, events in lines.items():
+        client.create_log_stream(logGroupName=name, logStreamName=stream)
+        client.put_log_events(
+            logGroupName=name,
+            logStreamName=stream,
+            logEvents=[{"timestamp": now + ms, "message": text} for ms, text in sorted(events)],
+        )
+    return name
+
+
+def test_events_are_read_in_order_of_time(group) -> None:
+    frame = logs.read_events(boto3.client("logs"), group)
+    assert list(frame["message"]) == ["first", "Received message: 12345", COLD.rstrip("\n")]
+    assert list(frame["stream"]) == ["b", "a", "a"]
+    assert list(frame["kind"]) == ["", "", "REPORT"]
+    assert frame["time"].is_monotonic_increasing
+
+
+def test_events_can_be_read_from_a_time_on(group) -> None:
+    client = boto3.client("logs")
+    since = int(logs.read_events(client, group)["time"].iloc[1].timestamp() * 1000)
+    assert len(logs.read_events(client, group, since)) == 2
+
+
+def test_a_group_that_is_not_there_has_no_events(learner) -> None:
+    frame = logs.read_events(boto3.client("logs"), f"/aws/lambda/{learner}nothing")
+    assert list(frame.columns) == ["time", "stream", "kind", "message"]
+    assert frame.empty
+
+
+def test_a_line_is_waited_for(group) -> None:
+    client = boto3.client("logs")
+    assert logs.wait_for_line(client, group, "12345") == "Received message: 12345"
+    with pytest.raises(TimeoutError, match=f"'67890' in {group}"):
+        logs.wait_for_line(client, group, "67890", limit_s=0.1)
+
+
+# Clean-up
+
+
+def left_of_us() -> list[clean_up.Thing]:
+    return [thing for thing in clean_up.find() if thing.ours]
+
+
+@pytest.mark.slow
+def test_clean_up_deletes_ours_and_leaves_what_has_no_tag(learner) -> None:
+    sqs = boto3.client("sqs")
+    course.catch_up(8)
+    name = course.name(course.PRACTICE_QUEUE)
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    table = clean_up.table(clean_up.find())
+    assert dict(zip(table["name"], table["will be"], strict=True)) == {
+        f"{learner}DemoQueueLambda to {learner}ProcessSQSMessage": "deleted",
+        f"{learner}ProcessSQSMessage": "deleted",
+        f"{learner}DemoQueueLambda": "deleted",
+        f"{learner}PracticeQueue": "left alone: no tag",
+        f"{learner}ProcessSQSMessageRole": "deleted",
+        f"/aws/lambda/{learner}ProcessSQSMessage": "deleted",
+    }
+    kinds = [line.split(f" {learner}")[0].split(" /aws")[0] for line in clean_up.clean_up()]
+    assert kinds == list(clean_up.ORDER)
+    assert clean_up.find() == [clean_up.Thing("queue", name, url, ours=False)]
+    assert sqs.get_queue_url(QueueName=name)["QueueUrl"] == url
+    assert clean_up.clean_up() == []
+
+
+@pytest.mark.slow
+def test_clean_up_ends_a_half_deletion(learner) -> None:
+    course.catch_up(8)
+    boto3.client("lambda").delete_function(FunctionName=course.name(course.FUNCTION))
+    deleted = clean_up.clean_up()
+    assert any(line.startswith("trigger ") for line in deleted)
+    assert not any(line.startswith("function ") for line in deleted)
+    assert clean_up.find() == []
+
+
+def test_clean_up_spares_the_function_of_somebody_else(learner) -> None:
+    sqs, iam, lambda_ = (boto3.client(service) for service in ("sqs", "iam", "lambda"))
+    name = course.name(course.PRACTICE_FUNCTION)
+    queue_arn = steps.queue_arn(sqs, steps.create_queue(sqs, course.name("Theirs"), {}))
+    role_arn = steps.create_role(iam, course.name(course.PRACTICE_ROLE), {})
+    steps.create_function(lambda_, name, role_arn, {})
+    trigger = steps.add_trigger(lambda_, name, queue_arn, {})
+    lambda_.invoke(FunctionName=name)
+    group = logs.log_group(name)
+    waiting.wait_until(lambda: logs.read_events(boto3.client("logs"), group), len, "a log", 20, 0.1)
+    assert clean_up.clean_up() == []
+    assert lambda_.get_event_source_mapping(UUID=trigger)["State"] == "Enabled"
+    assert len(logs.read_events(boto3.client("logs"), group)) > 0
+    kept = {thing.kind for thing in clean_up.find()}
+    assert {"function", "role", "log group"} <= kept
+    assert left_of_us() == []
+
+
+def test_clean_up_of_nothing(learner) -> None:
     assert clean_up.find() == []
     assert clean_up.clean_up() == []
 
 
-def test_the_clean_up_leaves_what_is_not_ours(run) -> None:
+# Checks
+
+
+def said(capsys, check, *arguments) -> str:
+    capsys.readouterr()
+    check(*arguments)
+    return capsys.readouterr().out
+
+
+def test_check_order(learner, capsys) -> None:
     sqs = boto3.client("sqs")
-    url = sqs.create_queue(QueueName=f"{run}PracticeQueue")["QueueUrl"]
-    steps.create_queue(sqs, f"{run}PizzaOrders", course.tags())
-    table = clean_up.table(clean_up.find()).set_index("name")["will be"]
-    assert table[f"{run}PracticeQueue"] == "left alone: no tag"
-    assert clean_up.clean_up() == [f"queue {run}PizzaOrders"]
-    assert sqs.get_queue_url(QueueName=f"{run}PracticeQueue")["QueueUrl"] == url
+    assert said(capsys, checks.check_order, "Ada").startswith("Not yet: ")
+    url = steps.create_queue(sqs, course.name(course.PIZZA_QUEUE), course.tags())
+    sqs.send_message(QueueUrl=url, MessageBody="Funghi for Mia")
+    assert "the counter holds 1 order" in said(capsys, checks.check_order, "Ada")
+    sqs.send_message(QueueUrl=url, MessageBody="Diavola for Ada")
+    assert said(capsys, checks.check_order, "Ada").startswith("Right: An order of Ada")
+    assert sorted(checks.peek(sqs, url)) == ["Diavola for Ada", "Funghi for Mia"]
 
 
-def test_the_clean_up_goes_on_after_an_interruption(run) -> None:
-    course.catch_up(6)
-    boto3.client("lambda").delete_function(FunctionName=f"{run}ProcessSQSMessage")
-    deleted = clean_up.clean_up()
-    assert f"trigger {run}DemoQueueLambda to {run}ProcessSQSMessage" in deleted
-    assert clean_up.find() == []
+def test_check_practice_queue(learner, capsys) -> None:
+    sqs, check = boto3.client("sqs"), checks.check_practice_queue
+    assert "there is no queue" in said(capsys, check, 14)
+    url = steps.create_queue(sqs, course.name(course.PRACTICE_QUEUE), course.tags())
+    assert said(capsys, check, 14).startswith("Not yet: ")
+    assert "for 4 days, not 14" in said(capsys, check, 14)
+    seconds = {"MessageRetentionPeriod": str(14 * 86_400)}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=seconds)
+    assert said(capsys, check, 14).startswith("Right: ")
 
 
-def test_catching_up_leaves_a_learners_handler_alone(run) -> None:
-    course.catch_up(4)
-    lambda_ = boto3.client("lambda")
-    mine = steps.deploy_handler(lambda_, f"{run}ProcessSQSMessage", "def lambda_handler(e, c): 1")
-    course.replace_stub(lambda_)
-    name = f"{run}ProcessSQSMessage"
-    assert lambda_.get_function_configuration(FunctionName=name)["CodeSha256"] == mine
+def test_check_practice_role(learner, capsys) -> None:
+    iam, check = boto3.client("iam"), checks.check_practice_role
+    name = course.name(course.PRACTICE_ROLE)
+    assert "there is no role" in said(capsys, check)
+    steps.create_role(iam, name, course.tags())
+    assert "has these policies: AWSLambdaSQSQueueExecutionRole" in said(capsys, check)
+    iam.detach_role_policy(RoleName=name, PolicyArn=steps.POLICY_ARN)
+    assert "has these policies: none" in said(capsys, check)
+    basic = steps.POLICY_ARN.replace("SQSQueue", "Basic")
+    iam.attach_role_policy(RoleName=name, PolicyArn=basic)
+    assert said(capsys, check).startswith("Right: ")
 
 
-def test_the_stub_is_replaced_by_the_handler(run) -> None:
-    course.catch_up(6)
-    now = boto3.client("lambda").get_function_configuration(FunctionName=f"{run}ProcessSQSMessage")
-    assert now["CodeSha256"] == steps.package_hash(steps.SEED_HANDLER)
+def test_check_practice_function(learner, capsys) -> None:
+    lambda_, check = boto3.client("lambda"), checks.check_practice_function
+    name = course.name(course.PRACTICE_FUNCTION)
+    assert "there is no function" in said(capsys, check, 256)
+    role_arn = steps.create_role(boto3.client("iam"), course.name(course.ROLE), course.tags())
+    steps.create_function(lambda_, name, role_arn, course.tags())
+    assert "has 128 MB of memory, not 256" in said(capsys, check, 256)
+    assert said(capsys, check, 128).startswith(f"Right: {name} is active")
 
 
-# -- waiting ---------------------------------------------------------------------------
+def test_check_trigger(built, capsys) -> None:
+    assert said(capsys, checks.check_trigger, 1).startswith("Right: ")
+    assert "with a batch size of 1, not 5" in said(capsys, checks.check_trigger, 5)
 
 
-def test_waiting_gives_up_and_says_for_what() -> None:
-    with pytest.raises(TimeoutError, match="Waited 0 s for rain; last seen: 'sun'"):
-        waiting.wait_until(lambda: "sun", lambda seen: seen == "rain", "rain", limit_s=0.05)
+def test_check_trigger_of_nothing(learner, capsys) -> None:
+    assert said(capsys, checks.check_trigger, 1).startswith("Not yet: the function has no trigger")
 
 
-def test_states_on_the_way() -> None:
-    states = iter(["Creating", "Creating", "Enabled"])
-    assert waiting.states_until(lambda: next(states), "Enabled", "x") == ["Creating", "Enabled"]
+def test_check_handler(capsys) -> None:
+    def count(event, context):
+        return {"orders": sum("process_order" in each["body"] for each in event["Records"])}
+
+    def count_all(event, context):
+        return {"orders": len(event["Records"])}
+
+    def stumble(event, context):
+        raise KeyError("body")
+
+    assert said(capsys, checks.check_handler, count, 3).startswith("Right: ")
+    assert "returned {'orders': 4}" in said(capsys, checks.check_handler, count_all, 3)
+    assert said(capsys, checks.check_handler, stumble, 3) == (
+        "Not yet: your handler raised KeyError: 'body'\n"
+    )
 
 
-def client_error(message: str) -> ClientError:
-    error = {"Error": {"Code": "InvalidParameterValueException", "Message": message}}
-    return ClientError(error, "CreateFunction")
+def test_check_received(built, capsys) -> None:
+    assert "Received message: " in said(capsys, checks.check_received, "12345")
+    assert said(capsys, checks.check_received, "67890", 0.1).startswith("Not yet: ")
 
 
-def test_a_fresh_role_is_waited_for() -> None:
-    answers = iter([client_error("The role defined for the function cannot be assumed by Lambda.")])
-
-    def call(name: str) -> str:
-        for error in answers:
-            raise error
-        return f"created {name}"
-
-    assert waiting.when_role_is_ready(call, name="f") == "created f"
+def test_check_answer(capsys) -> None:
+    assert said(capsys, checks.check_answer, 1, 1, "Look.") == "Right: 1 is right.\n"
+    assert said(capsys, checks.check_answer, None, 1, "Look.") == "Not yet: None is not it. Look.\n"
 
 
-def test_any_other_refusal_is_raised_at_once() -> None:
-    calls = []
-
-    def call() -> None:
-        calls.append(1)
-        raise client_error("Could not unzip uploaded file.")
-
-    with pytest.raises(ClientError, match="unzip"):
-        waiting.when_role_is_ready(call)
-    assert len(calls) == 1
+def test_check_nothing_left(learner, capsys) -> None:
+    assert said(capsys, checks.check_nothing_left).startswith("Right: ")
+    course.catch_up(2)
+    wanted = f"Not yet: Still there: queue {learner}DemoQueueLambda.\n"
+    assert said(capsys, checks.check_nothing_left) == wanted
 
 
-# -- logs ------------------------------------------------------------------------------
+# Charts
 
 
-def test_a_report_line_is_read() -> None:
-    assert logs.read_report(REPORT) == {
-        "request_id": "3f37eb80-7a0b-4935-be16-306c03d2a779",
-        "duration_ms": 3000.0,
-        "billed_ms": 3403.0,
-        "memory_mb": 128.0,
-        "used_mb": 73.0,
-        "init_ms": 402.04,
-        "status": "timeout",
-    }
-    warm = logs.read_report(REPORT.replace("Init Duration: 402.04 ms\tStatus: timeout", ""))
-    assert (warm["init_ms"], warm["status"]) == (None, None)
-
-
-def test_any_other_line_is_refused() -> None:
-    with pytest.raises(ValueError, match="no REPORT line"):
-        logs.read_report("END RequestId: 3f37eb80-7a0b-4935-be16-306c03d2a779")
-
-
-def test_a_log_group_that_is_not_there_yet_has_no_events(run) -> None:
-    frame = logs.read_events(boto3.client("logs"), f"/aws/lambda/{run}nothing")
-    assert list(frame.columns) == ["time", "stream", "kind", "message"] and frame.empty
-
-
-# -- checks and chart ------------------------------------------------------------------
-
-
-def test_the_package_is_always_the_same() -> None:
-    assert steps.make_package("x = 1") == steps.make_package("x = 1")
-
-
-@pytest.mark.parametrize(
-    ("handler", "begins"),
-    [
-        (lambda event, context: {"orders": len(event["Records"]) - 1}, "Right: "),
-        (lambda event, context: {"orders": 0}, "Not yet: For 3 orders among 4 messages"),
-        (lambda event, context: event["records"], "Not yet: your handler raised KeyError"),
-    ],
-    ids=["right", "wrong", "raises"],
-)
-def test_the_check_of_a_handler(capsys, handler, begins) -> None:
-    checks.check_handler(handler, expected=3)
-    assert capsys.readouterr().out.startswith(begins)
-
-
-def test_the_check_of_nothing_left(run, capsys) -> None:
-    checks.check_nothing_left()
-    steps.create_queue(boto3.client("sqs"), f"{run}PizzaOrders", course.tags())
-    checks.check_nothing_left()
-    right, wrong = capsys.readouterr().out.splitlines()
-    assert right == "Right: Nothing of this course is left."
-    assert wrong == f"Not yet: Still there: queue {run}PizzaOrders."
-
-
-def test_the_chart_says_what_it_shows() -> None:
-    journey = pd.DataFrame({"step": ["sent", "handler starts", "deleted"], "ms": [0.0, 4.0, 9.0]})
+def test_the_chart_of_a_journey_says_what_it_shows() -> None:
+    journey = pd.DataFrame({"step": ["sent", "starts", "ends", "deleted"], "ms": [0, 9.5, 12, 40]})
     chart = charts.message_journey(journey)
-    text = "One message, from sent to deleted: sent → handler starts → deleted."
+    text = "One message, from sent to deleted: sent → starts → ends → deleted."
+    assert chart.text == repr(chart) == text
+    assert chart.png.startswith(b"\x89PNG\r\n\x1a\n")
     data, metadata = chart._repr_mimebundle_()
-    assert data["image/png"].startswith(b"\x89PNG")
-    assert data["text/plain"] == metadata["image/png"]["alt"] == repr(chart) == text
+    assert data == {"image/png": chart.png, "text/plain": text}
+    assert metadata == {"image/png": {"alt": text}}

@@ -7,7 +7,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -71,13 +72,17 @@ def raising_cell(notebook: nbformat.NotebookNode) -> None:
 BITES = (another_value, another_line, swallowed_error, swallowed_everything, raising_cell)
 
 
-def run(paths: list[Path], folder: Path) -> str:
-    """nbval's result of these notebooks as the project's own settings make it."""
-    environment = {**os.environ, "LOCALAWS_FOLDER": str(folder / "aws")}
+def run(change: Callable, folder: Path) -> subprocess.CompletedProcess:
+    """nbval on a changed copy, with the project's own settings and an empty local AWS."""
+    notebook = read(NAME)
+    change(notebook)
+    path = folder / f"{change.__name__}.ipynb"
+    nbformat.write(notebook, path)
+    environment = {**os.environ, "LOCALAWS_FOLDER": str(folder / change.__name__)}
     settings = ["--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"), "-p", "conftest"]
     try:
         return subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *settings, *map(str, paths)],
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *settings, str(path)],
             cwd=ROOT,
             env=environment,
             capture_output=True,
@@ -86,25 +91,98 @@ def run(paths: list[Path], folder: Path) -> str:
             errors="replace",
             timeout=180,
             check=False,
-        ).stdout
+        )
     finally:
         command = [sys.executable, "-m", "helpers.localaws", "stop"]
         subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory) -> Iterator[Callable[[Callable], str]]:
-    """The report on each copy: which cells failed. All copies run in one pytest."""
+def runs(tmp_path_factory) -> dict[Callable, subprocess.CompletedProcess]:
     folder = tmp_path_factory.mktemp("bites")
-    paths = {}
-    for number, change in enumerate((nothing, *BITES)):
-        notebook = read(NAME)
-        for name in ("DemoQueueLambda", "PracticeQueue"):
-            rename(notebook, name, f"{name}{number}")
-        change(notebook)
-        paths[change] = folder / f"copy{number}.ipynb"
-        nbformat.write(notebook, paths[change])
-    report = run(list(paths.values()), folder)
-    yield lambda change: "\n".join(
-        line for line in report.splitlines() if paths[change].name in line
-    )
+    changes = (nothing, *BITES)
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(changes, pool.map(lambda each: run(each, folder), changes), strict=True))
+
+
+def failed_cells(report: str) -> list[int]:
+    return [int(number) for number in re.findall(r"^FAILED .*::Cell (\d+)", report, re.M)]
+
+
+def changed_cells(change: Callable) -> list[int]:
+    before, after = read(NAME), read(NAME)
+    change(after)
+    pairs = zip(code_cells(before), code_cells(after), strict=True)
+    return [number for number, (old, new) in enumerate(pairs) if old != new]
+
+
+@slow
+def test_an_unchanged_copy_passes(runs) -> None:
+    run = runs[nothing]
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f" {len(code_cells(read(NAME)))} passed in " in run.stdout
+
+
+@slow
+@pytest.mark.parametrize("change", BITES, ids=lambda change: change.__name__)
+def test_a_changed_copy_fails_where_it_was_changed(change: Callable, runs) -> None:
+    changed = changed_cells(change)
+    assert len(changed) == 1
+    assert runs[change].returncode == 1
+    assert failed_cells(runs[change].stdout) == changed, runs[change].stdout
+
+
+def without_outputs(notebook: nbformat.NotebookNode) -> None:
+    for cell in code_cells(notebook):
+        cell.outputs = []
+
+
+def without_counts(notebook: nbformat.NotebookNode) -> None:
+    for cell in code_cells(notebook):
+        cell.execution_count = None
+
+
+def with_one_output_less(notebook: nbformat.NotebookNode) -> None:
+    cell_with(notebook, "for name in NAMES").outputs = []
+
+
+@pytest.mark.parametrize("change", [without_outputs, without_counts, with_one_output_less])
+def test_a_stripped_notebook_is_noticed(change: Callable, monkeypatch) -> None:
+    """nbval passes it, so a test of our own has to fail: the one that runs on every notebook."""
+    notebook = read(NAME)
+    monkeypatch.setattr(test_notebooks, "read", lambda name: notebook)
+    test_notebooks.test_outputs_are_stored(NAME)
+    change(notebook)
+    with pytest.raises(AssertionError):
+        test_notebooks.test_outputs_are_stored(NAME)
+
+
+def sanitized(text: str) -> str:
+    for regex, replacement in get_sanitize_patterns(SANITIZE):
+        text = re.sub(regex, replacement, text)
+    return text
+
+
+def test_nbval_reads_every_rule_of_the_sanitize_file() -> None:
+    wanted = [line for line in SANITIZE.splitlines() if line.startswith("regex")]
+    assert len(get_sanitize_patterns(SANITIZE)) == len(wanted) > 0
+
+
+def test_sanitizing_hides_what_differs_between_runs() -> None:
+    other = REPORT.replace("8960ba3a", "00000000").replace("1.88", "2.01").replace("38 MB", "39 MB")
+    assert other != REPORT
+    assert sanitized(other) == sanitized(REPORT)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Memory Size: 128 MB", "Memory Size: 256 MB"),
+        ("Billed Duration: 2 ms\t", ""),
+        ("REPORT", "REPRT"),
+        ("\tMax", "\tStatus: timeout\tMax"),
+    ],
+)
+def test_sanitizing_hides_nothing_else(old: str, new: str) -> None:
+    assert old in REPORT
+    assert sanitized(REPORT.replace(old, new)) != sanitized(REPORT)
