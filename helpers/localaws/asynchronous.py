@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from helpers.localaws.environments import Throttled
+from helpers.localaws.executor import Throttled
 
 RETRY_AFTER_S = (60.0, 120.0)
 THROTTLE_PAUSE_S = 1.0

@@ -7,6 +7,7 @@ nothing has to happen for a pending function to become active.
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -26,7 +27,7 @@ from moto.sts.models import sts_backends
 
 from helpers.localaws import environments, mappings
 from helpers.localaws.asynchronous import AsynchronousInvocations
-from helpers.localaws.environments import Executor, Throttled
+from helpers.localaws.executor import Executor, Throttled
 from helpers.localaws.permissions import lambda_may_assume, role_allows
 
 PENDING_S = 0.5  # AWS needs a second or two
@@ -450,7 +451,7 @@ class Responses(mappings.ResponsesMixin, LambdaResponse):
         if result.error:
             headers["X-Amz-Function-Error"] = result.error
         if self.headers.get("X-Amz-Log-Type") == "Tail":
-            headers["X-Amz-Log-Result"] = environments.as_base64(result.log_tail)
+            headers["X-Amz-Log-Result"] = base64.b64encode(result.log_tail).decode()
         return 200, headers, result.payload
 
 

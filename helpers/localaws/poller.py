@@ -16,7 +16,7 @@ from typing import Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
-from helpers.localaws.environments import Throttled
+from helpers.localaws.executor import Throttled
 from helpers.localaws.permissions import role_allows
 from helpers.localaws.records import failed_ids, make_event, make_record, matches
 

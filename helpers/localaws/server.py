@@ -27,7 +27,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from helpers.localaws import functions, sqs
-from helpers.localaws.environments import Executor
+from helpers.localaws.executor import Executor
 from helpers.localaws.settings import STATUS_PATH
 
 HOST = "127.0.0.1"

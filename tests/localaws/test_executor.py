@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from helpers import steps
-from helpers.localaws.environments import unpack
+from helpers.localaws.executor import unpack
 from tests.localaws.kit import ACCOUNT, REGION, Declared, poll, refusal, unique
 
 HEAD = "def lambda_handler(event, context):\n"
