@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import boto3
 
 REGION = "us-east-1"
+AWS_ITSELF = ("amazonaws.com", "amazonaws.com.cn", ".api.aws", "amazonaws.eu")
 # Variables that could point boto3 at another account or endpoint than the target's.
 FOREIGN_VARIABLES = (
     "AWS_PROFILE",
@@ -90,7 +91,7 @@ def connect_server(url: str) -> Target:
         raise WrongSetting(
             f"SQS_COURSE_TARGET is {url!r}; use local, aws, or a URL such as http://localhost:4566."
         )
-    if host.endswith(".amazonaws.com"):
+    if host.endswith(AWS_ITSELF):
         raise WrongSetting(
             f"SQS_COURSE_TARGET is {url!r}, which is AWS itself; for a real account use aws."
         )

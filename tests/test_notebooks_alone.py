@@ -60,10 +60,6 @@ def run_all(names: list[str], environment: dict[str, str]) -> None:
             ).execute()
 
 
-def test_in_order_on_one_local_aws(one_local_aws) -> None:
-    run_all(NAMES, one_local_aws)
-
-
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory) -> dict[str, subprocess.CompletedProcess]:
     """All notebooks, two at a time, each with a local AWS of its own."""
@@ -81,7 +77,6 @@ def test_alone_on_an_empty_local_aws(name: str, runs) -> None:
     assert f" {cells} passed in " in run.stdout
 
 
-def test_backwards_on_a_local_aws_that_was_cleaned_up(one_local_aws) -> None:
-    """The last test, so that the 60 s are over in which a deleted queue's name is refused."""
-    assert NAMES[-1] == "99_clean_up"
+def test_backwards_on_one_local_aws(one_local_aws) -> None:
+    """Each notebook after all later ones; in order they run as tests of their own."""
     run_all(NAMES[-2::-1], one_local_aws)

@@ -21,6 +21,7 @@ import sys
 import sysconfig
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +110,7 @@ class Environment:
     # -- an invocation -----------------------------------------------------------------
 
     def invoke(self, event: bytes, request_id: str, invoked_arn: str, headers: dict) -> Result:
-        """Run one invocation and write its log. `headers`: client context, trace id."""
+        """Run one invocation and write its log. `headers`: client context."""
         self._log.start_tail()
         init_ms, failure = self._make_ready(request_id)
         started = time.perf_counter()
@@ -123,6 +124,7 @@ class Environment:
                 "Lambda-Runtime-Aws-Request-Id": request_id,
                 "Lambda-Runtime-Invoked-Function-Arn": invoked_arn,
                 "Lambda-Runtime-Deadline-Ms": deadline_ms,
+                "Lambda-Runtime-Trace-Id": make_trace_id(),
                 "Content-Type": "application/json",
                 **headers,
             }
@@ -377,6 +379,12 @@ def kill_tree(process: subprocess.Popen) -> None:
         except psutil.Error:
             pass
     process.wait()
+
+
+def make_trace_id() -> str:
+    """A value for _X_AMZN_TRACE_ID (LS-044) of an invocation that X-Ray does not sample."""
+    number = uuid.uuid4().hex
+    return f"Root=1-{int(time.time()):08x}-{number[:24]};Parent={number[-16:]};Sampled=0"
 
 
 def describe_exit(code: int) -> str:

@@ -428,7 +428,8 @@ class Responses(mappings.ResponsesMixin, LambdaResponse):
             return 204, {**headers, "status": 204}, b""
         context = {}
         if self.headers.get("X-Amz-Client-Context"):
-            context["Lambda-Runtime-Client-Context"] = self.headers["X-Amz-Client-Context"]
+            encoded = self.headers["X-Amz-Client-Context"]
+            context["Lambda-Runtime-Client-Context"] = base64.b64decode(encoded).decode()
         if kind == "Event":
             self.backend.asynchronous.submit(function, event, request_id, qualifier)
             return 202, {**headers, "status": 202}, b""
