@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,12 +25,20 @@ def main(arguments: list[str] | None = None) -> int:
         server, note = lifecycle.start()
         print(note or f"The local AWS answers at {server.endpoint_url}.", flush=True)
     try:
-        return subprocess.run(lab_command(options), cwd=CHECKOUT, check=False).returncode
-    except KeyboardInterrupt:
-        return 0
+        return run_lab(lab_command(options))
     finally:
         if local and lifecycle.stop():
             print("The local AWS has been stopped.")
+
+
+def run_lab(command: list[str]) -> int:
+    """Run JupyterLab until it ends by itself or this process is told to stop."""
+    process = subprocess.Popen(command, cwd=CHECKOUT)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # JupyterLab gets Ctrl-C too, and asks back
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: process.terminate())
+    return process.wait()
 
 
 def lab_command(options: argparse.Namespace) -> list[str]:
