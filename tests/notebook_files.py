@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -39,3 +42,29 @@ def words(text: str) -> int:
     """Words that a reader reads: no links' addresses, no rules of tables."""
     text = re.sub(r"\]\([^)]*\)", "]", text)
     return len(re.findall(r"\w[\w'’-]*", text))
+
+
+def check_apart(
+    notebook: Path, localaws_folder: Path, *options: str
+) -> subprocess.CompletedProcess:
+    """Run the project's own check over one notebook, on a local AWS of its own."""
+    environment = {**os.environ, "LOCALAWS_FOLDER": str(localaws_folder)}
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, str(notebook)],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=180,
+            check=False,
+        )
+    finally:
+        stop_local_aws(environment)
+
+
+def stop_local_aws(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "helpers.localaws", "stop"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +14,7 @@ import pytest
 from nbval.plugin import get_sanitize_patterns
 
 from tests import test_notebooks
-from tests.notebook_files import ROOT, code_cells, read
+from tests.notebook_files import ROOT, check_apart, code_cells, read
 
 NAME = "01_create_queue"
 SANITIZE = (ROOT / "tests" / "sanitize.cfg").read_text(encoding="utf-8")
@@ -78,23 +76,8 @@ def run(change: Callable, folder: Path) -> subprocess.CompletedProcess:
     change(notebook)
     path = folder / f"{change.__name__}.ipynb"
     nbformat.write(notebook, path)
-    environment = {**os.environ, "LOCALAWS_FOLDER": str(folder / change.__name__)}
     settings = ["--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"), "-p", "conftest"]
-    try:
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *settings, str(path)],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=180,
-            check=False,
-        )
-    finally:
-        command = [sys.executable, "-m", "helpers.localaws", "stop"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    return check_apart(path, folder / change.__name__, *settings)
 
 
 @pytest.fixture(scope="module")

@@ -4,42 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from unittest import mock
 
 import pytest
 from nbclient import NotebookClient
 
-from tests.notebook_files import FOLDER, NAMES, ROOT, read
+from tests.notebook_files import FOLDER, NAMES, check_apart, read, stop_local_aws
 
 pytestmark = pytest.mark.slow
-
-
-def stop_local_aws(environment: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "helpers.localaws", "stop"]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-
-
-def run_alone(name: str, folder: Path) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "LOCALAWS_FOLDER": str(folder / name)}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-    try:
-        return subprocess.run(
-            [*command, str(FOLDER / f"{name}.ipynb")],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=180,
-            check=False,
-        )
-    finally:
-        stop_local_aws(environment)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +39,7 @@ def runs(tmp_path_factory) -> dict[str, subprocess.CompletedProcess]:
     """All notebooks, two at a time, each with a local AWS of its own."""
     folder = tmp_path_factory.mktemp("alone")
     with ThreadPoolExecutor(2) as pool:
-        results = pool.map(lambda name: run_alone(name, folder), NAMES)
+        results = pool.map(lambda name: check_apart(FOLDER / f"{name}.ipynb", folder / name), NAMES)
         return dict(zip(NAMES, results, strict=True))
 
 

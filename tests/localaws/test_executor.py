@@ -110,7 +110,6 @@ def test_LS_044_environment_has_the_roles_credentials_and_none_of_this_machine(a
     assert seen["AWS_ACCESS_KEY_ID"].startswith("ASIA")
     assert seen["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
     assert seen["LAMBDA_TASK_ROOT"] == "/var/task"
-    assert "AWS_PROFILE" not in seen
     assert {seen["AWS_CONFIG_FILE"], seen["AWS_SHARED_CREDENTIALS_FILE"]} <= {"/dev/null", "nul"}
     assert seen["AWS_ENDPOINT_URL"] == aws.endpoint_url
 
