@@ -91,9 +91,14 @@ class Executor:
             environment = idle.pop() if idle else None
         for old in retired:
             old.stop()
-        if environment is None:
-            environment = self._new_environment(function)
-        return environment
+        if environment is not None:
+            return environment
+        try:
+            return self._new_environment(function)
+        except BaseException:
+            with self._lock:
+                self._running[function.unqualified_arn] -= 1
+            raise
 
     def _use_revision(self, function: Function) -> list[Environment]:
         """The idle environments that run an older revision of the function."""

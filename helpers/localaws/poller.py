@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -50,14 +51,21 @@ class Poller:
 
     def _run(self) -> None:
         while not self._mapping.deleted:
-            queue, function = self._queue(), self._function()
-            if not self._mapping.polling:
-                self._pause(self._mapping.seconds_to_next_state())
-            elif queue is None or function is None or not self._may(function, queue, "Receive"):
+            try:
+                self._look()
+            except Exception:  # a trigger must outlive whatever goes wrong with one batch
+                traceback.print_exc()
                 self._pause(PAUSE_S)
-            else:
-                self._poll(queue, function)
         self._pool.shutdown(wait=False)
+
+    def _look(self) -> None:
+        queue, function = self._queue(), self._function()
+        if not self._mapping.polling:
+            self._pause(self._mapping.seconds_to_next_state())
+        elif queue is None or function is None or not self._may(function, queue, "Receive"):
+            self._pause(PAUSE_S)
+        else:
+            self._poll(queue, function)
 
     def _pause(self, seconds: float) -> None:
         self._wake.wait(seconds)
@@ -148,6 +156,8 @@ class Poller:
             if result is not None and result.error is None:
                 failed = self._reported(result.payload, {message.id for message in batch})
                 self._delete(queue, function, [m for m in batch if m.id not in failed])
+        except Exception:  # the messages come back; the server's log says why
+            traceback.print_exc()
         finally:
             with self._room:
                 self._busy -= 1

@@ -11,7 +11,8 @@ import zipfile
 import pytest
 
 from helpers import steps
-from helpers.localaws.executor import unpack
+from helpers.localaws.environments import Function
+from helpers.localaws.executor import Executor, unpack
 from tests.localaws.kit import ACCOUNT, REGION, Declared, poll, refusal, unique
 
 HEAD = "def lambda_handler(event, context):\n"
@@ -341,3 +342,18 @@ def test_a_package_cannot_leave_its_folder(tmp_path) -> None:
     assert escaped == []
     assert (tmp_path / "inside" / "package" / "fine.py").exists()
     assert not list(tmp_path.parent.glob("*.py"))
+
+
+def test_an_environment_that_cannot_be_made_uses_up_no_concurrency(tmp_path) -> None:
+    def no_credentials(_function: Function) -> dict[str, str]:
+        raise LookupError("the role is gone")
+
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
+    function = Function(
+        *(arn, "f", "$LATEST", "1", "lambda_function.lambda_handler", "python3.13", 3, 128, {}),
+        *("role", ACCOUNT, REGION, "group", steps.make_package("x = 1")),
+    )
+    executor = Executor(tmp_path, "http://127.0.0.1:1", no_credentials, lambda _function: True)
+    for _ in range(2):
+        with pytest.raises(LookupError, match="the role is gone"):
+            executor.invoke(function, b"{}", "id", reserved=1)
