@@ -10,6 +10,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 
 
+def pytest_addoption(parser) -> None:
+    group = parser.getgroup("conformance")
+    group.addoption(
+        "--endpoint",
+        help="what tests/conformance talks to: the URL of a server, or 'aws' for the account "
+        "whose credentials boto3 finds; default: the local AWS",
+    )
+    group.addoption(
+        "--patience", type=float, default=20.0, help="the longest a wait may last, in s"
+    )
+
+
 def pytest_configure(config) -> None:
     config.option.nbval_sanitize_with = str(ROOT / "tests" / "sanitize.cfg")
     if "LOCALAWS_FOLDER" not in os.environ:

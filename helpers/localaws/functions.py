@@ -1,13 +1,12 @@
 """Lambda's control plane for functions: what CreateFunction and its siblings answer.
 
 moto keeps functions, versions, aliases and tags. Added here: the states that a function
-goes through, what AWS refuses and with which words, and Invoke. States follow the clock:
-nothing has to happen for a pending function to become active.
+goes through, and what AWS refuses with which words. States follow the clock: nothing has
+to happen for a pending function to become active.
 """
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import re
@@ -15,7 +14,6 @@ import time
 import uuid
 import zipfile
 from typing import Any
-from urllib.parse import unquote
 
 from moto.awslambda import models as moto_lambda
 from moto.awslambda import urls as moto_urls
@@ -23,12 +21,11 @@ from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClie
 from moto.awslambda.responses import LambdaResponse
 from moto.awslambda_simple import models as moto_simple
 from moto.core.models import default_user_config
-from moto.sts.models import sts_backends
 
-from helpers.localaws import environments, mappings
-from helpers.localaws.asynchronous import AsynchronousInvocations
-from helpers.localaws.executor import Executor, Throttled
-from helpers.localaws.permissions import lambda_may_assume, role_allows
+from helpers.localaws import environments, invocations, mappings
+from helpers.localaws.errors import ResourceConflict
+from helpers.localaws.executor import Executor
+from helpers.localaws.permissions import lambda_may_assume
 
 PENDING_S = 0.5  # AWS needs a second or two
 UPDATING_S = 0.5
@@ -36,7 +33,6 @@ MAX_ZIP_BYTES = 52_428_800  # LS-085
 MAX_UNZIPPED_BYTES = 262_144_000
 MAX_ENVIRONMENT_BYTES = 4096
 NAME = re.compile(r"[a-zA-Z0-9-_]+")
-REQUEST_ID = "x-amzn-requestid"
 
 RUNTIMES = (
     "nodejs20.x", "nodejs22.x", "nodejs24.x", "python3.8", "python3.9", "python3.10",
@@ -44,20 +40,6 @@ RUNTIMES = (
     "java21", "java25", "dotnet8", "dotnet10", "ruby3.2", "ruby3.3", "ruby3.4", "provided.al2",
     "provided.al2023",
 )  # fmt: skip
-
-
-class ResourceConflict(LambdaClientError):
-    code = 409
-
-    def __init__(self, message: str) -> None:
-        super().__init__("ResourceConflictException", message)
-
-
-class NotFound(LambdaClientError):
-    code = 404
-
-    def __init__(self, message: str) -> None:
-        super().__init__("ResourceNotFoundException", message)
 
 
 class RequestTooLarge(LambdaClientError):
@@ -156,14 +138,10 @@ class Function(moto_lambda.LambdaFunction):
         )
 
 
-class Backend(mappings.MappingsMixin, moto_simple.LambdaSimpleBackend):
-    """Lambda in one account and region. `executor` is set by the server before it starts."""
-
-    executor: Executor
-
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        self.asynchronous = AsynchronousInvocations(self)
+class Backend(
+    mappings.MappingsMixin, invocations.InvocationsMixin, moto_simple.LambdaSimpleBackend
+):
+    """Lambda in one account and region."""
 
     @property
     def _url_module(self) -> Any:
@@ -225,70 +203,6 @@ class Backend(mappings.MappingsMixin, moto_simple.LambdaSimpleBackend):
         function = self.get_function(function_name)
         super().delete_function(function_name, qualifier)
         self.executor.retire(function.function_arn)
-
-    # -- invocation --------------------------------------------------------------------
-
-    def function_to_invoke(self, name: str, qualifier: str | None) -> Function:
-        """The function, if it is there and active (LS-042)."""
-        try:
-            function = self.get_function(name, qualifier)
-        except moto_lambda.UnknownFunctionException as error:
-            text = error.message if qualifier else f"{error.message}:$LATEST"
-            raise NotFound(text) from None
-        if function.pending:
-            raise ResourceConflict(
-                "The operation cannot be performed at this time. The function is currently "
-                "in the following state: Pending"
-            )
-        return function
-
-    def run(
-        self,
-        function: Function,
-        event: bytes,
-        request_id: str,
-        qualifier: str | None = None,
-        headers: dict | None = None,
-    ) -> environments.Result:
-        """Run a function now. Raises Throttled."""
-        arn = function.function_arn
-        if qualifier == "$LATEST":
-            arn += ":$LATEST"
-        reserved = function.reserved_concurrency
-        return self.executor.invoke(
-            function.for_executor(),
-            event,
-            request_id,
-            arn,
-            headers,
-            None if reserved is None else int(reserved),
-        )
-
-
-def role_credentials(function: environments.Function) -> dict[str, str]:
-    """Temporary credentials of the function's role, as a session named like the function."""
-    name = function.name if len(function.name) > 1 else f"{function.name}@lambda_function"
-    role = sts_backends[function.account]["aws"].assume_role(
-        region_name=function.region,
-        role_session_name=name,
-        role_arn=function.role,
-        policy="",
-        duration=3600,
-        external_id="",
-    )
-    return {
-        "AWS_ACCESS_KEY_ID": role.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": role.secret_access_key,
-        "AWS_SESSION_TOKEN": role.session_token,
-    }
-
-
-def may_write_logs(function: environments.Function) -> bool:
-    """Whether the function's role lets Lambda write to the function's log group."""
-    group = f"arn:aws:logs:{function.region}:{function.account}:log-group:{function.log_group}"
-    return role_allows(
-        function.account, function.role, "logs:PutLogEvents", f"{group}:log-stream:x"
-    )
 
 
 # -- what AWS refuses ------------------------------------------------------------------
@@ -393,19 +307,10 @@ def check_not_updating(function: Function) -> None:
 # -- responses -------------------------------------------------------------------------
 
 
-class Responses(mappings.ResponsesMixin, LambdaResponse):
-    """moto's Lambda responses, with Invoke."""
+class Responses(mappings.ResponsesMixin, invocations.InvokeResponses, LambdaResponse):
+    """moto's Lambda responses, with the states and refusals of AWS."""
 
     use_raw_body = True
-
-    @staticmethod
-    def _enrich_response(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
-        """moto gives each answer a random request id; that of Invoke is the handler's (LS-050)."""
-        request_id = headers.get(REQUEST_ID)
-        headers, body = LambdaResponse._enrich_response(headers, body)
-        if request_id:
-            headers[REQUEST_ID] = request_id
-        return headers, body
 
     def create_function(self) -> Any:
         check_function(self.json_body)
@@ -414,63 +319,6 @@ class Responses(mappings.ResponsesMixin, LambdaResponse):
             raise ResourceConflict(f"Function already exist: {name}")
         function = self.backend.create_function(self.json_body)
         return 201, {"status": 201}, json.dumps(function.get_configuration(on_create=True))
-
-    def invoke(self) -> Any:
-        name = unquote(self.path.rsplit("/", 2)[-2])
-        qualifier = self.querystring.get("Qualifier", [None])[0]
-        function = self.backend.function_to_invoke(name, qualifier)
-        event = self.raw_body or b"{}"
-        check_event(event)
-        kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        request_id = str(uuid.uuid4())
-        headers = {REQUEST_ID: request_id, "content-type": "application/json"}
-        if kind == "DryRun":
-            return 204, {**headers, "status": 204}, b""
-        context = {}
-        if self.headers.get("X-Amz-Client-Context"):
-            encoded = self.headers["X-Amz-Client-Context"]
-            context["Lambda-Runtime-Client-Context"] = base64.b64decode(encoded).decode()
-        if kind == "Event":
-            self.backend.asynchronous.submit(function, event, request_id, qualifier)
-            return 202, {**headers, "status": 202}, b""
-        return self._invoke_now(function, event, request_id, qualifier, context, headers)
-
-    def _invoke_now(
-        self,
-        function: Function,
-        event: bytes,
-        request_id: str,
-        qualifier: str | None,
-        context: dict,
-        headers: dict,
-    ) -> Any:
-        try:
-            result = self.backend.run(function, event, request_id, qualifier, context)
-        except Throttled as error:
-            return throttled(error.reason)
-        headers["X-Amz-Executed-Version"] = str(function.version)
-        if result.error:
-            headers["X-Amz-Function-Error"] = result.error
-        if self.headers.get("X-Amz-Log-Type") == "Tail":
-            headers["X-Amz-Log-Result"] = base64.b64encode(result.log_tail).decode()
-        return 200, headers, result.payload
-
-
-def throttled(reason: str) -> Any:
-    body = {"Reason": reason, "Type": "User", "message": "Rate Exceeded."}
-    headers = {"x-amzn-errortype": "TooManyRequestsException", "status": 429}
-    return 429, headers, json.dumps(body)
-
-
-def check_event(event: bytes) -> None:
-    """The payload must be JSON (LS-091); the words after the colon are Jackson's own on AWS."""
-    try:
-        json.loads(event)
-    except ValueError as error:
-        raise LambdaClientError(
-            "InvalidRequestContentException",
-            f"Could not parse request body into json: Could not parse payload into json: {error}",
-        ) from None
 
 
 def install(executor: Executor) -> None:

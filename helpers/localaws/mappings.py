@@ -19,6 +19,7 @@ from moto.awslambda.exceptions import (
 from moto.awslambda.models import EventSourceMapping
 from moto.sqs.models import sqs_backends
 
+from helpers.localaws.errors import NotFound, ResourceConflict
 from helpers.localaws.permissions import role_allows
 from helpers.localaws.poller import Poller
 from helpers.localaws.records import is_valid_pattern
@@ -185,7 +186,7 @@ class MappingsMixin:
     def _known_mapping(self, uuid: str) -> Mapping:
         mapping = self.get_event_source_mapping(uuid)
         if mapping is None:
-            raise MappingNotFound()
+            raise NotFound("The resource you requested does not exist.")
         if mapping.deleted:
             raise InUse("Cannot update the event source mapping because it is in use.")
         return mapping
@@ -216,25 +217,11 @@ class MappingsMixin:
         arn = arn_as_given(function, name)
         for other in self.list_event_source_mappings(queue_arn, None):
             if other.function_arn == arn and not other.deleted:
-                raise AlreadyMapped(
+                raise ResourceConflict(
                     f'An event source mapping with SQS arn (" {queue_arn} ") and function '
                     f'(" {function.function_name} ") already exists. Please update or delete '
                     f"the existing mapping with UUID {other.uuid}"
                 )
-
-
-class MappingNotFound(LambdaClientError):
-    code = 404
-
-    def __init__(self) -> None:
-        super().__init__("ResourceNotFoundException", "The resource you requested does not exist.")
-
-
-class AlreadyMapped(LambdaClientError):
-    code = 409
-
-    def __init__(self, message: str) -> None:
-        super().__init__("ResourceConflictException", message)
 
 
 class InUse(LambdaClientError):

@@ -26,7 +26,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from helpers.localaws import functions, sqs
+from helpers.localaws import functions, invocations, sqs
 from helpers.localaws.executor import Executor
 from helpers.localaws.settings import STATUS_PATH
 
@@ -79,7 +79,9 @@ def serve(
     application = Application(about)
     server = make_server(HOST, port, application, threaded=True, request_handler=RequestHandler)
     endpoint_url = f"http://{HOST}:{server.server_port}"
-    executor = Executor(folder, endpoint_url, functions.role_credentials, functions.may_write_logs)
+    executor = Executor(
+        folder, endpoint_url, invocations.role_credentials, invocations.may_write_logs
+    )
     sqs.install()
     functions.install(executor)
     threading.Thread(target=stop_when_idle, args=[server, application, idle_s], daemon=True).start()

@@ -13,8 +13,9 @@ import pytest
 from helpers import steps
 from helpers.localaws.environments import Function
 from helpers.localaws.executor import Executor, unpack
-from tests.localaws.kit import ACCOUNT, REGION, Declared, poll, refusal, unique
+from tests.conformance.kit import REGION, Declared, poll, refusal, unique
 
+ACCOUNT = "123456789012"
 HEAD = "def lambda_handler(event, context):\n"
 ECHO = Declared(HEAD + "    print('echo', event)\n    return event\n")
 COUNTER = Declared("n = 0\n" + HEAD + "    global n\n    n += 1\n    return n\n")

@@ -9,17 +9,8 @@ import psutil
 import pytest
 
 from helpers import steps
-from tests.localaws.kit import (
-    POSIX,
-    LocalAws,
-    command,
-    is_gone,
-    kill_hard,
-    own_server,
-    poll,
-    server_pid,
-    wait_gone,
-)
+from tests.conformance.kit import Aws, poll
+from tests.localaws.kit import POSIX, command, is_gone, kill_hard, own_server, server_pid, wait_gone
 
 SLEEPER = "import time\ndef lambda_handler(event, context):\n    time.sleep(60)\n"
 HANDLER = "def lambda_handler(event, context):\n    return 1\n"
@@ -41,7 +32,7 @@ def test_it_is_found_again_and_stopped(tmp_path) -> None:
 @pytest.mark.skipif(not POSIX, reason="kills a process by signal")
 def test_a_killed_server_is_replaced_and_its_workers_end(tmp_path) -> None:
     with own_server(tmp_path) as url:
-        aws = LocalAws(url)
+        aws = Aws(url)
         assert aws.invoke(aws.function(HANDLER)).value == 1
         workers = psutil.Process(server_pid(tmp_path)).children()
         assert len(workers) == 1
@@ -53,14 +44,14 @@ def test_a_killed_server_is_replaced_and_its_workers_end(tmp_path) -> None:
             "It is empty.\n"
         )
         assert again.stdout.strip() != url
-        assert "QueueUrls" not in LocalAws(again.stdout.strip()).sqs.list_queues()
+        assert "QueueUrls" not in Aws(again.stdout.strip()).sqs.list_queues()
 
 
 def test_two_folders_have_two(tmp_path) -> None:
     with own_server(tmp_path / "a") as one, own_server(tmp_path / "b") as other:
         assert one != other
-        LocalAws(one).queue("only-here")
-        assert "QueueUrls" not in LocalAws(other).sqs.list_queues()
+        Aws(one).queue("only-here")
+        assert "QueueUrls" not in Aws(other).sqs.list_queues()
 
 
 def test_it_stops_when_idle(tmp_path) -> None:
@@ -110,7 +101,7 @@ def test_a_taken_port_gets_a_sentence(tmp_path) -> None:
 
 def test_a_stopped_server_leaves_no_worker(tmp_path) -> None:
     with own_server(tmp_path) as url:
-        aws = LocalAws(url)
+        aws = Aws(url)
         name = aws.function(
             "import time\ndef lambda_handler(e, c):\n    time.sleep(60)\n", Timeout=60
         )

@@ -11,8 +11,10 @@ import pytest
 
 from helpers import steps
 from helpers.localaws.records import failed_ids, is_valid_pattern
-from tests.localaws.kit import ACCOUNT, POSIX, REGION, Scenario, poll, refusal, unique
+from tests.conformance.kit import REGION, Scenario, poll, refusal, unique
+from tests.localaws.kit import POSIX
 
+ACCOUNT = "123456789012"
 HEAD = "def lambda_handler(event, context):\n    show(event)\n"
 FAIL_FIRST = HEAD + (
     "    if event['Records'][0]['attributes']['ApproximateReceiveCount'] == '1':\n"

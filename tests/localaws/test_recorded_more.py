@@ -10,21 +10,10 @@ import pytest
 
 from helpers import steps
 from helpers.localaws.records import matches
-from tests.localaws.kit import (
-    ACCOUNT,
-    POSIX,
-    REGION,
-    Declared,
-    LocalAws,
-    Scenario,
-    kill_hard,
-    own_server,
-    poll,
-    refusal,
-    unique,
-    wait_gone,
-)
+from tests.conformance.kit import REGION, Aws, Declared, Scenario, poll, refusal, unique
+from tests.localaws.kit import POSIX, kill_hard, own_server, wait_gone
 
+ACCOUNT = "123456789012"
 HEAD = "def lambda_handler(event, context):\n"
 EXPECTED_VARIABLES = {
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"),
@@ -106,7 +95,7 @@ def test_nothing_of_this_machines_aws_setup_reaches_a_handler(tmp_path):
         "MACHINE_SECRET": "machine-secret",
     }
     with own_server(tmp_path / "folder", **machine) as url:
-        aws = LocalAws(url)
+        aws = Aws(url)
         answer = aws.invoke(aws.function(HOME_AND_SESSION, Timeout=20))
     assert answer.error is None
     assert answer.value["profiles"] == []

@@ -1,0 +1,164 @@
+"""Lambda's Invoke: what it answers, and what an execution environment gets of its role."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from typing import Any
+from urllib.parse import unquote
+
+from moto.awslambda import models as moto_lambda
+from moto.awslambda.exceptions import LambdaClientError
+from moto.awslambda.responses import LambdaResponse
+from moto.sts.models import sts_backends
+
+from helpers.localaws import environments
+from helpers.localaws.asynchronous import AsynchronousInvocations
+from helpers.localaws.errors import NotFound, ResourceConflict
+from helpers.localaws.executor import Executor, Throttled
+from helpers.localaws.permissions import role_allows
+
+REQUEST_ID = "x-amzn-requestid"
+
+
+class InvocationsMixin:
+    """The part of the Lambda backend that runs functions. The server sets `executor`."""
+
+    executor: Executor
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.asynchronous = AsynchronousInvocations(self)
+
+    def function_to_invoke(self, name: str, qualifier: str | None) -> Any:
+        """The function, if it is there and active (LS-042)."""
+        try:
+            function = self.get_function(name, qualifier)
+        except moto_lambda.UnknownFunctionException as error:
+            text = error.message if qualifier else f"{error.message}:$LATEST"
+            raise NotFound(text) from None
+        if function.pending:
+            raise ResourceConflict(
+                "The operation cannot be performed at this time. The function is currently "
+                "in the following state: Pending"
+            )
+        return function
+
+    def run(
+        self,
+        function: Any,
+        event: bytes,
+        request_id: str,
+        qualifier: str | None = None,
+        headers: dict | None = None,
+    ) -> environments.Result:
+        """Run a function now. Raises Throttled."""
+        arn = function.function_arn
+        if qualifier == "$LATEST":
+            arn += ":$LATEST"
+        reserved = function.reserved_concurrency
+        return self.executor.invoke(
+            function.for_executor(),
+            event,
+            request_id,
+            arn,
+            headers,
+            None if reserved is None else int(reserved),
+        )
+
+
+class InvokeResponses:
+    """The part of the Lambda responses that concerns Invoke."""
+
+    @staticmethod
+    def _enrich_response(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
+        """moto gives each answer a random request id; that of Invoke is the handler's (LS-050)."""
+        request_id = headers.get(REQUEST_ID)
+        headers, body = LambdaResponse._enrich_response(headers, body)
+        if request_id:
+            headers[REQUEST_ID] = request_id
+        return headers, body
+
+    def invoke(self) -> Any:
+        name = unquote(self.path.rsplit("/", 2)[-2])
+        qualifier = self.querystring.get("Qualifier", [None])[0]
+        function = self.backend.function_to_invoke(name, qualifier)
+        event = self.raw_body or b"{}"
+        check_event(event)
+        kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        request_id = str(uuid.uuid4())
+        headers = {REQUEST_ID: request_id, "content-type": "application/json"}
+        if kind == "DryRun":
+            return 204, {**headers, "status": 204}, b""
+        context = {}
+        if self.headers.get("X-Amz-Client-Context"):
+            encoded = self.headers["X-Amz-Client-Context"]
+            context["Lambda-Runtime-Client-Context"] = base64.b64decode(encoded).decode()
+        if kind == "Event":
+            self.backend.asynchronous.submit(function, event, request_id, qualifier)
+            return 202, {**headers, "status": 202}, b""
+        return self._invoke_now(function, event, request_id, qualifier, context, headers)
+
+    def _invoke_now(
+        self,
+        function: Any,
+        event: bytes,
+        request_id: str,
+        qualifier: str | None,
+        context: dict,
+        headers: dict,
+    ) -> Any:
+        try:
+            result = self.backend.run(function, event, request_id, qualifier, context)
+        except Throttled as error:
+            return throttled(error.reason)
+        headers["X-Amz-Executed-Version"] = str(function.version)
+        if result.error:
+            headers["X-Amz-Function-Error"] = result.error
+        if self.headers.get("X-Amz-Log-Type") == "Tail":
+            headers["X-Amz-Log-Result"] = base64.b64encode(result.log_tail).decode()
+        return 200, headers, result.payload
+
+
+def throttled(reason: str) -> Any:
+    body = {"Reason": reason, "Type": "User", "message": "Rate Exceeded."}
+    headers = {"x-amzn-errortype": "TooManyRequestsException", "status": 429}
+    return 429, headers, json.dumps(body)
+
+
+def check_event(event: bytes) -> None:
+    """The payload must be JSON (LS-091); the words after the colon are Jackson's own on AWS."""
+    try:
+        json.loads(event)
+    except ValueError as error:
+        raise LambdaClientError(
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: Could not parse payload into json: {error}",
+        ) from None
+
+
+def role_credentials(function: environments.Function) -> dict[str, str]:
+    """Temporary credentials of the function's role, as a session named like the function."""
+    name = function.name if len(function.name) > 1 else f"{function.name}@lambda_function"
+    role = sts_backends[function.account]["aws"].assume_role(
+        region_name=function.region,
+        role_session_name=name,
+        role_arn=function.role,
+        policy="",
+        duration=3600,
+        external_id="",
+    )
+    return {
+        "AWS_ACCESS_KEY_ID": role.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": role.secret_access_key,
+        "AWS_SESSION_TOKEN": role.session_token,
+    }
+
+
+def may_write_logs(function: environments.Function) -> bool:
+    """Whether the function's role lets Lambda write to the function's log group."""
+    group = f"arn:aws:logs:{function.region}:{function.account}:log-group:{function.log_group}"
+    return role_allows(
+        function.account, function.role, "logs:PutLogEvents", f"{group}:log-stream:x"
+    )
