@@ -5,12 +5,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH := .venv-bench
 
 export SQS_COURSE_TARGET := $(or $(TARGET),$(SQS_COURSE_TARGET))
 export SQS_COURSE_ACCOUNT := $(or $(ACCOUNT),$(SQS_COURSE_ACCOUNT))
 export SQS_COURSE_PREFIX := $(or $(PREFIX),$(SQS_COURSE_PREFIX))
 
-.PHONY: lab test setup notebooks lock format clean
+.PHONY: lab test setup notebooks ledger bench lock format clean
 
 lab: setup
 	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
@@ -34,10 +35,26 @@ $(READY): requirements.lock pyproject.toml
 notebooks: setup
 	$(BIN)/python -m tests.store_outputs
 
+# Run the conformance tests on plain moto too, and write CONFORMANCE.md.
+ledger: setup
+	$(BIN)/python -m tests.conformance.ledger
+
+# Measure the local AWS beside plain moto and MiniStack, which has an environment of its own.
+bench: setup $(BENCH)/.ready
+	$(BIN)/python -m tests.bench
+
+$(BENCH)/.ready: tests/bench/requirements.lock
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 # Pin the newest versions of everything that pyproject.toml names.
 lock:
 	uv pip compile pyproject.toml --group test --universal --python-version 3.11 --upgrade \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements.lock
+	uv pip compile tests/bench/requirements.in --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --custom-compile-command "make lock" --quiet \
+	  -o tests/bench/requirements.lock
 
 format: setup
 	$(BIN)/ruff check --fix .
@@ -45,4 +62,4 @@ format: setup
 
 clean:
 	-$(BIN)/python -m helpers.localaws stop
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(BENCH)

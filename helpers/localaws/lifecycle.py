@@ -174,10 +174,20 @@ def detached() -> dict:
 
 def wait_for_end(pid: int) -> None:
     """Wait until a server that was told to stop has ended; kill it if it does not."""
+    deadline = time.monotonic() + STOP_LIMIT_S
+    while time.monotonic() < deadline:
+        if has_ended(pid):
+            return
+        time.sleep(0.02)
     try:
-        process = psutil.Process(pid)
-        process.wait(STOP_LIMIT_S)
-    except psutil.TimeoutExpired:
-        process.kill()
-    except psutil.Error:
+        psutil.Process(pid).kill()
+    except psutil.NoSuchProcess:
         pass
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process has ended, also where nobody has collected its exit status yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

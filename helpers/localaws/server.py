@@ -6,6 +6,7 @@ who started it.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -19,31 +20,21 @@ from typing import Any
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 os.environ.setdefault("MOTO_ENABLE_ISO_REGIONS", "false")
 
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
-from werkzeug.serving import BaseWSGIServer, make_server
+from cheroot.wsgi import Server
+from moto import backends
+from moto.core import responses
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.sqs.models import sqs_backends
 
 from helpers.localaws import functions, invocations, sqs
 from helpers.localaws.executor import Executor
 from helpers.localaws.settings import STATUS_PATH
 
 HOST = "127.0.0.1"
-
+THREADS = 200  # each long poll and each running Invoke holds one
+BACKLOG = 128
+KEEP_ALIVE_S = 60
 IDLE_CHECK_S = 0.5
-
-
-class RequestHandler(MotoRequestHandler):
-    """Keeps connections open and sends each answer at once."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = 65536
-
-    def log_request(self, *_args: Any) -> None:
-        pass  # one line for each call would bury what matters
 
 
 class Application:
@@ -51,13 +42,14 @@ class Application:
 
     def __init__(self, about: dict[str, Any]) -> None:
         self.last_request = time.monotonic()
+        self.told_to_end = threading.Event()
         self._about = about
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == STATUS_PATH:
             if environ["REQUEST_METHOD"] == "DELETE":
-                self.last_request = float("-inf")
+                self.told_to_end.set()
             body = json.dumps(self._about).encode()
             headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
             start_response("200 OK", headers)
@@ -73,27 +65,69 @@ def serve(
 
     `folder` is for packages and environments, and is removed before and after. `about` is
     what the status page says. `port` 0 takes any free one. `ready` is called with the
-    endpoint URL when calls are answered. Exits with a sentence when the port is taken.
+    endpoint URL when calls are answered. Raises ValueError when the port is taken.
     """
     shutil.rmtree(folder, ignore_errors=True)
+    remember_what_moto_looks_up()
     application = Application(about)
-    server = make_server(HOST, port, application, threaded=True, request_handler=RequestHandler)
-    endpoint_url = f"http://{HOST}:{server.server_port}"
+    server = listen(port, application)
+    endpoint_url = f"http://{HOST}:{server.bind_addr[1]}"
     executor = Executor(
         folder, endpoint_url, invocations.role_credentials, invocations.may_write_logs
     )
     sqs.install()
     functions.install(executor)
-    threading.Thread(target=stop_when_idle, args=[server, application, idle_s], daemon=True).start()
+
+    def shut_down() -> None:
+        end_waiting()
+        executor.stop()
+        server.stop()
+
+    threading.Thread(
+        target=at_the_end, args=[application, idle_s, shut_down], name="end", daemon=True
+    ).start()
     ready(endpoint_url)
     try:
-        server.serve_forever()
+        server.serve()
     finally:
-        executor.stop()
+        shut_down()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def stop_when_idle(server: BaseWSGIServer, application: Application, idle_s: float) -> None:
+def listen(port: int, application: Application) -> Server:
+    """A server that accepts connections; they are answered when it serves."""
+    server = Server(
+        (HOST, port),
+        application,
+        numthreads=THREADS,
+        request_queue_size=BACKLOG,
+        timeout=KEEP_ALIVE_S,
+    )
+    try:
+        server.prepare()
+    except OSError as error:
+        raise ValueError(f"Port {port} cannot be used: {error}. Choose another one.") from error
+    return server
+
+
+def remember_what_moto_looks_up() -> None:
+    """moto lists its own folders and methods anew for each request, more than half its time."""
+    modules = tuple(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules
+    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
+
+
+def at_the_end(application: Application, idle_s: float, shut_down: Callable[[], None]) -> None:
+    """Shut down when told so, or when the last request is `idle_s` seconds ago."""
     while time.monotonic() - application.last_request < idle_s:
-        time.sleep(min(IDLE_CHECK_S, idle_s))
-    server.shutdown()
+        if application.told_to_end.wait(min(IDLE_CHECK_S, idle_s)):
+            break
+    shut_down()
+
+
+def end_waiting() -> None:
+    """Let long polls return: a server that stops waits for the calls that it is answering."""
+    for account in sqs_backends.values():
+        for backend in account.values():
+            for queue in list(backend.queues.values()):
+                queue.store.close()

@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
-from helpers.localaws.lifecycle import CHECKOUT
+from helpers.localaws.lifecycle import CHECKOUT, has_ended
 from tests.conformance.kit import poll
 
 POSIX = os.name == "posix"
@@ -53,12 +51,5 @@ def kill_hard(pid: int) -> None:
     os.kill(pid, signal.SIGKILL if POSIX else signal.SIGTERM)
 
 
-def is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 def wait_gone(pid: int, what: str) -> None:
-    poll(lambda: is_gone(pid), bool, f"{what} to be gone")
+    poll(lambda: has_ended(pid), bool, f"{what} to be gone")

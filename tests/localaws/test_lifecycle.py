@@ -9,8 +9,9 @@ import psutil
 import pytest
 
 from helpers import steps
+from helpers.localaws.lifecycle import has_ended
 from tests.conformance.kit import Aws, poll
-from tests.localaws.kit import POSIX, command, is_gone, kill_hard, own_server, server_pid, wait_gone
+from tests.localaws.kit import POSIX, command, kill_hard, own_server, server_pid, wait_gone
 
 SLEEPER = "import time\ndef lambda_handler(event, context):\n    time.sleep(60)\n"
 HANDLER = "def lambda_handler(event, context):\n    return 1\n"
@@ -95,7 +96,7 @@ def test_a_taken_port_gets_a_sentence(tmp_path) -> None:
         port = taken.getsockname()[1]
         started = command(tmp_path, "run", "--port", str(port))
     assert started.returncode == 1
-    assert f"Port {port} is in use by another program." in started.stderr
+    assert f"Port {port} cannot be used" in started.stderr
     assert "Traceback" not in started.stderr
 
 
@@ -109,7 +110,7 @@ def test_a_stopped_server_leaves_no_worker(tmp_path) -> None:
         server = psutil.Process(server_pid(tmp_path))
         (worker,) = poll(server.children, bool, "the worker")
     wait_gone(worker.pid, "the busy worker")
-    assert is_gone(server.pid)
+    assert has_ended(server.pid)
 
 
 def test_any_sdk_and_any_credentials_will_do(aws) -> None:
