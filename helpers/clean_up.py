@@ -2,8 +2,8 @@
 
 What the course made is what has one of its names and carries its tag. A thing with the
 name but without the tag belongs to somebody else: it is shown and left alone. The order
-matters: a trigger first (it would go on polling), then functions, queues, roles without
-their policies, and at last the log groups, which a running function would make again.
+matters: a trigger first (it would go on polling), then functions, queues, tables, roles
+without their policies, and at last the log groups, which a running function would make again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from helpers import course
 from helpers.logs import log_group
 from helpers.waiting import wait_until
 
-QUEUES = (course.QUEUE, course.PIZZA_QUEUE, course.PRACTICE_QUEUE)
-FUNCTIONS = (course.FUNCTION, course.PRACTICE_FUNCTION)
-ROLES = (course.ROLE, course.PRACTICE_ROLE)
-ORDER = ("trigger", "function", "queue", "role", "log group")
+QUEUES = (
+    *(course.QUEUE, course.PIZZA_QUEUE, course.PRACTICE_QUEUE),
+    *(f"{name}{end}" for name in course.EXPERIMENTS for end in ("", "-dlq", ".fifo", "-dlq.fifo")),
+)
+FUNCTIONS = (course.FUNCTION, course.PRACTICE_FUNCTION, *course.EXPERIMENTS)
+ROLES = (course.ROLE, course.PRACTICE_ROLE, *(f"{name}Role" for name in course.EXPERIMENTS))
+ORDER = ("trigger", "function", "queue", "table", "role", "log group")
 MISSING = ("NonExistentQueue", "ResourceNotFoundException", "NoSuchEntity")
 
 
@@ -40,7 +43,7 @@ def find() -> list[Thing]:
     """What there is under the names of this course, in the order of deletion."""
     functions = find_functions()
     foreign = {function.name for function in functions if not function.ours}
-    found = [*functions, *find_queues(), *find_roles(), *find_log_groups(foreign)]
+    found = [*functions, *find_queues(), *find_tables(), *find_roles(), *find_log_groups(foreign)]
     triggers = find_triggers(found, foreign)
     return sorted([*triggers, *found], key=lambda thing: ORDER.index(thing.kind))
 
@@ -111,6 +114,16 @@ def find_functions() -> list[Thing]:
         if function:
             found.append(Thing("function", name, name, is_ours(function.get("Tags", {}))))
     return found
+
+
+def find_tables() -> list[Thing]:
+    dynamodb = boto3.client("dynamodb")
+    name = course.name(course.TABLE)
+    table = ignore_missing(lambda: dynamodb.describe_table(TableName=name)["Table"])
+    if table is None:
+        return []
+    tags = dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
+    return [Thing("table", name, name, is_ours({tag["Key"]: tag["Value"] for tag in tags}))]
 
 
 def find_roles() -> list[Thing]:
@@ -197,6 +210,7 @@ DELETE = {
     "trigger": delete_trigger,
     "function": lambda name: boto3.client("lambda").delete_function(FunctionName=name),
     "queue": lambda url: boto3.client("sqs").delete_queue(QueueUrl=url),
+    "table": lambda name: boto3.client("dynamodb").delete_table(TableName=name),
     "role": delete_role,
     "log group": lambda name: boto3.client("logs").delete_log_group(logGroupName=name),
 }

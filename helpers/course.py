@@ -32,6 +32,9 @@ NOTEBOOKS = (
 QUEUE, ROLE, FUNCTION = "DemoQueueLambda", "ProcessSQSMessageRole", "ProcessSQSMessage"
 PIZZA_QUEUE, PRACTICE_QUEUE, PRACTICE_ROLE = "PizzaOrders", "PracticeQueue", "PracticeRole"
 PRACTICE_FUNCTION = "PracticeFunction"
+TABLE = "ProcessedOrders"
+# Each has a queue, a dead-letter queue, a function and a role of its own: see experiments.py.
+EXPERIMENTS = ("Retries", "Throughput", "Orders", "Videos", "AuditLog", "BreakIt")
 TAG = "sqs-lambda-course"
 OLDEST_PYTHON = (3, 11)
 

@@ -68,12 +68,16 @@ def create_queue(sqs: Any, name: str, tags: dict[str, str]) -> str:
         return wait_out_deletion(sqs, name, tags)
 
 
-def wait_out_deletion(sqs: Any, name: str, tags: dict[str, str]) -> str:
+def wait_out_deletion(
+    sqs: Any, name: str, tags: dict[str, str], attributes: dict[str, str] | None = None
+) -> str:
     """Create a queue; if one of that name was deleted in the last 60 s, wait until AWS lets us."""
 
     def attempt() -> str | None:
         try:
-            return sqs.create_queue(QueueName=name, tags=tags)["QueueUrl"]
+            return sqs.create_queue(QueueName=name, Attributes=attributes or {}, tags=tags)[
+                "QueueUrl"
+            ]
         except sqs.exceptions.QueueDeletedRecently:
             return None
 

@@ -1,13 +1,23 @@
-"""One endpoint for all tests that talk to one: the local AWS, or what --endpoint names."""
+"""What tests talk to: one endpoint for all, or the course kit's own way to an AWS."""
 
 from __future__ import annotations
 
+import os
+import uuid
 from collections.abc import Iterator
+from unittest import mock
 
+import boto3
 import pytest
 
+from helpers import target
 from helpers.localaws import lifecycle
 from tests.conformance import kit
+
+OUR_SETTINGS = (
+    *("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX"),
+    "SQS_COURSE_LIVE",
+)
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +31,36 @@ def aws(request) -> Iterator[kit.Aws]:
     yield connected
     if not own:
         connected.clean_up()
+
+
+# -- as the course kit connects ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def keep_environment() -> Iterator[None]:
+    """connect() changes what boto3 reads: leave it as it was."""
+    session = boto3.DEFAULT_SESSION
+    with mock.patch.dict(os.environ):
+        yield
+    boto3.DEFAULT_SESSION = session
+
+
+@pytest.fixture
+def environment(keep_environment) -> Iterator[None]:
+    with mock.patch.dict(os.environ):
+        for name in OUR_SETTINGS:
+            os.environ.pop(name, None)
+        boto3.DEFAULT_SESSION = None
+        yield
+
+
+def fresh_prefix() -> str:
+    """Connect to the local AWS as a learner whom it has not seen yet."""
+    os.environ["SQS_COURSE_PREFIX"] = f"t{uuid.uuid4().hex[:8]}-"
+    target.connect()
+    return os.environ["SQS_COURSE_PREFIX"]
+
+
+@pytest.fixture
+def learner(environment) -> str:
+    return fresh_prefix()

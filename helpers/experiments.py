@@ -1,0 +1,230 @@
+"""An experiment: a queue, a function and a trigger between them, in a known state.
+
+The seven steps teach how each is made. Here one call makes them all, or brings what is left
+of an earlier run back to the start: no old messages, the wanted code and the wanted
+settings. Everything goes through boto3 and works on any target.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import boto3
+import pandas as pd
+
+from helpers import course, steps
+from helpers.logs import log_group, read_events
+from helpers.waiting import wait_until, when_role_is_ready
+
+SETTLE_LIMIT_S = 60.0
+PAUSE_AFTER_EMPTY_S = 0.3  # an empty queue is believed when it stays empty for this long
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What `build` made. `since_ms`: log events before this time belong to earlier runs."""
+
+    name: str
+    queue_url: str
+    queue_arn: str
+    dlq_url: str
+    dlq_arn: str
+    role_name: str
+    trigger_uuid: str
+    since_ms: int
+
+    @property
+    def group(self) -> str:
+        """The log group of the function, which has the experiment's name."""
+        return log_group(self.name)
+
+    def events(self) -> pd.DataFrame:
+        """The log events of this run, as `helpers.logs.read_events` gives them."""
+        return read_events(boto3.client("logs"), self.group, self.since_ms)
+
+    def again(self) -> Experiment:
+        """The same experiment, with the time of the run set to now."""
+        return replace(self, since_ms=now_ms())
+
+
+def build(
+    name: str,
+    handler: str,
+    *,
+    visibility_s: int = 2,
+    timeout_s: int = 1,
+    max_receives: int | None = None,
+    fifo: bool = False,
+    memory_mb: int = 128,
+    environment: dict[str, str] | None = None,
+    enabled: bool = True,
+    **trigger: Any,
+) -> Experiment:
+    """Make the experiment `name`, one of `course.EXPERIMENTS`, or bring it back to the start.
+
+    `handler` is the source of `lambda_function.py`. `visibility_s` is the queue's visibility
+    timeout and `timeout_s` the function's, both in s; after `max_receives` deliveries a
+    message goes to the dead-letter queue, with None it never does. Further arguments are
+    those of the trigger, such as BatchSize (default 1) or FunctionResponseTypes. Raises
+    ValueError for an unknown name, and what AWS refuses as ClientError.
+    """
+    if name not in course.EXPERIMENTS:
+        raise ValueError(f"{name!r} is no experiment: {', '.join(course.EXPERIMENTS)}")
+    sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
+    full_name, suffix = course.name(name), ".fifo" if fifo else ""
+    queue_url = make_queue(sqs, full_name + suffix, fifo)
+    dlq_url = make_queue(sqs, f"{full_name}-dlq{suffix}", fifo)
+    queue_arn, dlq_arn = steps.queue_arn(sqs, queue_url), steps.queue_arn(sqs, dlq_url)
+    existing = steps.find_trigger(lambda_, full_name, queue_arn)
+    if existing:
+        switch(lambda_, existing["UUID"], on=False)
+    drain(sqs, queue_url)
+    drain(sqs, dlq_url)
+    policy = {"deadLetterTargetArn": dlq_arn, "maxReceiveCount": max_receives}
+    sqs.set_queue_attributes(
+        QueueUrl=queue_url,
+        Attributes={
+            "VisibilityTimeout": str(visibility_s),
+            "RedrivePolicy": json.dumps(policy) if max_receives else "",
+        },
+    )
+    role_name = f"{full_name}Role"
+    role_arn = steps.create_role(boto3.client("iam"), role_name, course.tags())
+    steps.create_function(lambda_, full_name, role_arn, course.tags(), handler)
+    bring_up_to_date(lambda_, full_name, handler, timeout_s, memory_mb, environment or {})
+    settings = {
+        "BatchSize": 1,
+        "MaximumBatchingWindowInSeconds": 0,
+        "FunctionResponseTypes": [],
+        **trigger,
+    }
+    uuid = make_trigger(lambda_, full_name, queue_arn, settings, existing, enabled)
+    return Experiment(full_name, queue_url, queue_arn, dlq_url, dlq_arn, role_name, uuid, now_ms())
+
+
+def settle(experiment: Experiment, limit_s: float = SETTLE_LIMIT_S) -> None:
+    """Wait until the queue has been empty for a moment: every message is handled or dead.
+
+    Raises TimeoutError, with the counts, after `limit_s` seconds. On AWS the counts are
+    approximate and can lag by up to a minute.
+    """
+    sqs = boto3.client("sqs")
+    empty_since: list[float] = []
+
+    def look() -> dict[str, int]:
+        counts = steps.queue_counts(sqs, experiment.queue_url)
+        if any(counts.values()):
+            empty_since.clear()
+        elif not empty_since:
+            empty_since.append(time.monotonic())
+        return counts
+
+    def stays_empty(_counts: dict[str, int]) -> bool:
+        return bool(empty_since) and time.monotonic() - empty_since[0] >= PAUSE_AFTER_EMPTY_S
+
+    wait_until(look, stays_empty, f"{experiment.name} to be empty", limit_s, 0.05)
+
+
+def switch(lambda_: Any, trigger_uuid: str, on: bool) -> None:
+    """Enable or disable a trigger, and wait until it is."""
+    wanted = "Enabled" if on else "Disabled"
+    settled(lambda_, trigger_uuid)
+    if lambda_.get_event_source_mapping(UUID=trigger_uuid)["State"] != wanted:
+        lambda_.update_event_source_mapping(UUID=trigger_uuid, Enabled=on)
+        settled(lambda_, trigger_uuid, wanted)
+
+
+def settled(lambda_: Any, trigger_uuid: str, *wanted: str) -> None:
+    """Wait until a trigger is in one of the wanted states, by default in any lasting one."""
+    states = wanted or ("Enabled", "Disabled")
+    wait_until(
+        lambda: lambda_.get_event_source_mapping(UUID=trigger_uuid)["State"],
+        lambda state: state in states,
+        f"the trigger to be {' or '.join(states)}",
+        120,
+        0.1,
+    )
+
+
+def drain(sqs: Any, queue_url: str, limit_s: float = 90.0) -> None:
+    """Delete what is in a queue, waiting for messages that are in flight to come back.
+
+    PurgeQueue is allowed once in 60 s only, too seldom for an experiment that is repeated.
+    """
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "30"})
+
+    def look() -> dict[str, int]:
+        answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return steps.queue_counts(sqs, queue_url)
+
+    wait_until(look, lambda counts: not any(counts.values()), f"{queue_url} to be empty",
+               limit_s, 0.0)  # fmt: skip
+
+
+def make_queue(sqs: Any, name: str, fifo: bool) -> str:
+    if not fifo:
+        return steps.create_queue(sqs, name, course.tags())
+    try:
+        return sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    except sqs.exceptions.QueueDoesNotExist:
+        attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+        return steps.wait_out_deletion(sqs, name, course.tags(), attributes)
+
+
+def bring_up_to_date(
+    lambda_: Any,
+    name: str,
+    handler: str,
+    timeout_s: int,
+    memory_mb: int,
+    environment: dict[str, str],
+) -> None:
+    """Give a function this code and these settings, where they differ."""
+    has = lambda_.get_function_configuration(FunctionName=name)
+    if has["CodeSha256"] != steps.package_hash(handler):
+        steps.deploy_handler(lambda_, name, handler)
+    wanted = (timeout_s, memory_mb, environment)
+    variables = has.get("Environment", {}).get("Variables", {})
+    if (has["Timeout"], has["MemorySize"], variables) != wanted:
+        lambda_.update_function_configuration(
+            FunctionName=name,
+            Timeout=timeout_s,
+            MemorySize=memory_mb,
+            Environment={"Variables": environment},
+        )
+        lambda_.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+
+def make_trigger(
+    lambda_: Any,
+    function_name: str,
+    queue_arn: str,
+    settings: dict[str, Any],
+    existing: dict[str, Any] | None,
+    enabled: bool,
+) -> str:
+    """The trigger with these settings. Returns its UUID when it is enabled or disabled."""
+    if existing:
+        uuid = existing["UUID"]
+        defaults = {"FilterCriteria": {"Filters": []}, "ScalingConfig": {}}
+        lambda_.update_event_source_mapping(UUID=uuid, Enabled=enabled, **defaults | settings)
+    else:
+        uuid = when_role_is_ready(
+            lambda_.create_event_source_mapping,
+            EventSourceArn=queue_arn,
+            FunctionName=function_name,
+            Enabled=enabled,
+            Tags=course.tags(),
+            **settings,
+        )["UUID"]
+    settled(lambda_, uuid, "Enabled" if enabled else "Disabled")
+    return uuid
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,71 @@
+"""An experiment is built in a known state, again and again, and is cleaned up."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+
+from helpers import clean_up, course, experiments, steps
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+FAILS = "def lambda_handler(event, context):\n    raise ValueError('no')\n"
+WORKS = "def lambda_handler(event, context):\n    print(event['Records'][0]['body'])\n"
+
+
+def test_built_again_it_is_as_if_new_and_clean_up_finds_all_of_it(learner) -> None:
+    sqs = boto3.client("sqs")
+    first = experiments.build("Retries", FAILS, visibility_s=1, max_receives=1)
+    sqs.send_message(QueueUrl=first.queue_url, MessageBody="to the dead-letter queue")
+    experiments.settle(first)
+    sqs.send_message(QueueUrl=first.queue_url, MessageBody="still in flight")
+    assert steps.queue_counts(sqs, first.dlq_url)["visible"] == 1
+
+    second = experiments.build("Retries", WORKS, visibility_s=3, timeout_s=2, BatchSize=5)
+    assert second.queue_url == first.queue_url and second.trigger_uuid == first.trigger_uuid
+    assert not any(steps.queue_counts(sqs, second.queue_url).values())
+    assert not any(steps.queue_counts(sqs, second.dlq_url).values())
+    attributes = sqs.get_queue_attributes(QueueUrl=second.queue_url, AttributeNames=["All"])
+    assert attributes["Attributes"]["VisibilityTimeout"] == "3"
+    assert "RedrivePolicy" not in attributes["Attributes"]
+    trigger = boto3.client("lambda").get_event_source_mapping(UUID=second.trigger_uuid)
+    assert (trigger["State"], trigger["BatchSize"]) == ("Enabled", 5)
+    assert second.events().empty
+
+    sqs.send_message(QueueUrl=second.queue_url, MessageBody="hello")
+    experiments.settle(second)
+    assert "hello" in set(second.events()["message"])
+    assert second.again().events().empty
+
+    kinds = sorted(thing.kind for thing in clean_up.find())
+    assert kinds == ["function", "log group", "queue", "queue", "role", "trigger"]
+    clean_up.clean_up()
+    assert clean_up.find() == []
+
+
+def test_what_aws_refuses_is_raised(learner) -> None:
+    with pytest.raises(Exception, match="Queue visibility timeout: 1 seconds is less than"):
+        experiments.build("BreakIt", WORKS, visibility_s=1, timeout_s=2)
+
+
+def test_a_fifo_experiment(learner) -> None:
+    built = experiments.build("Orders", WORKS, fifo=True, max_receives=2)
+    assert built.queue_url.endswith(".fifo") and built.dlq_url.endswith(".fifo")
+
+
+def test_an_unknown_name_gets_a_sentence(learner) -> None:
+    with pytest.raises(ValueError, match="'Other' is no experiment: Retries, "):
+        experiments.build("Other", WORKS)
+
+
+def test_the_table_of_the_course_is_cleaned_up_too(learner) -> None:
+    dynamodb = boto3.client("dynamodb")
+    dynamodb.create_table(
+        TableName=course.name(course.TABLE),
+        KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        Tags=[{"Key": key, "Value": value} for key, value in course.tags().items()],
+    )
+    assert [(thing.kind, thing.ours) for thing in clean_up.find()] == [("table", True)]
+    assert clean_up.clean_up() == [f"table {course.name(course.TABLE)}"]
