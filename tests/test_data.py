@@ -1,0 +1,41 @@
+"""The data sets are what their script makes, and hold what notebook 10 counts on."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+spec = importlib.util.spec_from_file_location("make_data", DATA / "make_data.py")
+make_data = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(make_data)
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (DATA / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", ["orders.csv", "videos.csv", "log_events.csv"])
+def test_the_script_makes_the_file_again(name, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(make_data, "FOLDER", tmp_path)
+    make_data.main()
+    assert (tmp_path / name).read_bytes() == (DATA / name).read_bytes()
+
+
+def test_orders_have_duplicates_and_broken_ones() -> None:
+    orders = rows("orders.csv")
+    ids = {row["order_id"] for row in orders}
+    assert len(ids) == 2400 < len(orders)
+    broken = {row["order_id"] for row in orders if row["amount_cents"] == "unknown"}
+    assert 5 <= len(broken) <= 20
+    assert [row["placed_at"] for row in orders] == sorted(row["placed_at"] for row in orders)
+
+
+def test_the_search_was_ill_for_two_hours() -> None:
+    errors = [row for row in rows("log_events.csv") if row["level"] == "ERROR"]
+    search = [row["at"][11:13] for row in errors if row["service"] == "search"]
+    assert search.count("14") + search.count("15") > len(search) / 2
