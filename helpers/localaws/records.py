@@ -12,7 +12,7 @@ from typing import Any
 
 from moto.events.models import EventPattern
 
-from helpers.localaws.sqs import system_attributes
+from helpers.localaws.sqs_answers import system_attributes
 
 
 def make_event(messages: list[Any], queue_arn: str, region: str, window_s: int) -> bytes:

@@ -53,6 +53,15 @@ def refusal(call: Any, **arguments: Any) -> tuple[int, str, str]:
     raise AssertionError("The call was not refused.")
 
 
+started_early: list[Callable[[Aws], None]] = []
+
+
+def at_set_up(start: Callable[[Aws], None]) -> Callable[[Aws], None]:
+    """A function to call before the first test, for what takes long to happen by itself."""
+    started_early.append(start)
+    return start
+
+
 class Declared:
     """A function that is there when the first test starts."""
 
@@ -320,6 +329,8 @@ class Aws:
             attempt(declared, self.wait_active, declared.made_name)
         for scenario in Scenario.all:
             attempt(scenario, self._connect, scenario)
+        for start in started_early:
+            start(self)
 
     def _create(self, declared: Declared) -> None:
         when_role_is_ready(

@@ -1,0 +1,289 @@
+"""What SQS refuses, and with which words.
+
+Error texts are AWS's, as recorded; the scenario ids (LS-…, G-…) are those of the conformance
+tests.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from moto.sqs import models as moto_sqs
+from moto.sqs.constants import MAXIMUM_MESSAGE_LENGTH, MAXIMUM_VISIBILITY_TIMEOUT
+from moto.sqs.exceptions import (
+    InvalidAttributeName,
+    InvalidAttributeValue,
+    InvalidParameterValue,
+    MissingParameter,
+    SQSException,
+)
+
+MAX_BATCH_ENTRIES = 10
+FIFO_ONLY = ("ContentBasedDeduplication", "DeduplicationScope", "FifoQueue", "FifoThroughputLimit")
+ATTRIBUTE_RANGES = {
+    "DelaySeconds": (0, 900),
+    "MaximumMessageSize": (1024, MAXIMUM_MESSAGE_LENGTH),
+    "MessageRetentionPeriod": (60, 1_209_600),
+    "ReceiveMessageWaitTimeSeconds": (0, 20),
+    "VisibilityTimeout": (0, MAXIMUM_VISIBILITY_TIMEOUT),
+}
+KNOWN_ATTRIBUTES = {
+    *moto_sqs.Queue.BASE_ATTRIBUTES,
+    *moto_sqs.Queue.FIFO_ATTRIBUTES,
+    *moto_sqs.Queue.KMS_ATTRIBUTES,
+    "RedriveAllowPolicy",
+}
+ILLEGAL_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+MAX_ATTRIBUTE_NAME = 256
+ATTRIBUTE_NAME = re.compile(r"[\w.-]+")
+BATCH_ENTRY_ID = re.compile(r"[a-zA-Z0-9_-]{1,80}")
+GROUP_ID = re.compile(r"[a-zA-Z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
+
+
+def simple_queue_error(code: str, text: str) -> SQSException:
+    """An error whose code AWS writes with the prefix of the old query protocol."""
+    return SQSException(f"AWS.SimpleQueueService.{code}", text)
+
+
+def check_attributes(attributes: dict[str, Any], fifo: bool, creating: bool) -> None:
+    """Queue attributes that AWS would refuse: names and ranges (LS-105)."""
+    for name, value in attributes.items():
+        if name not in KNOWN_ATTRIBUTES:
+            raise InvalidAttributeName(name)
+        if name in ATTRIBUTE_RANGES:
+            check_range(name, value)
+        if name in FIFO_ONLY:
+            check_fifo_attribute(name, value, fifo, creating)
+        if name == "RedrivePolicy":
+            check_redrive_policy(value)
+    if creating and fifo and str(attributes.get("FifoQueue", "")).lower() != "true":
+        raise InvalidParameterValue(
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+        )
+
+
+def check_range(name: str, value: Any) -> None:
+    lowest, highest = ATTRIBUTE_RANGES[name]
+    if not str(value).isdecimal() or not lowest <= int(value) <= highest:
+        raise InvalidAttributeValue(name)
+
+
+def check_fifo_attribute(name: str, value: Any, fifo: bool, creating: bool) -> None:
+    if creating and name == "FifoQueue" and str(value).lower() == "true":
+        return  # moto checks the suffix of the name
+    if not fifo and name in ("FifoQueue", "ContentBasedDeduplication"):
+        raise InvalidAttributeName(name)
+    if not fifo:
+        raise only_on_fifo(name)
+    if name == "FifoQueue" and str(value).lower() != "true":
+        raise SQSException(
+            "InvalidAttributeValue",
+            "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is "
+            "not supported.",
+        )
+
+
+def only_on_fifo(name: str) -> SQSException:
+    return SQSException(
+        "InvalidAttributeName", f"You can specify the {name} only when FifoQueue is set to true."
+    )
+
+
+def check_redrive_policy(value: Any) -> None:
+    """A maxReceiveCount that is not a number (LS-119); moto checks the rest."""
+    try:
+        policy = json.loads(value) if value else {}
+        int(policy.get("maxReceiveCount", 1))
+    except (TypeError, ValueError, AttributeError):
+        raise InvalidParameterValue(
+            f"Value {value} for parameter RedrivePolicy is invalid."
+        ) from None
+
+
+def check_same_attributes(existing: Any, wanted: Any, given: dict[str, Any]) -> None:
+    """CreateQueue is idempotent only with the same attributes (LS-102, LS-103)."""
+    has, wants = existing.attributes, wanted.attributes
+    for name in given:
+        if has.get(name) != wants.get(name):
+            raise SQSException(
+                "QueueAlreadyExists",
+                "A queue already exists with the same name and a different value for "
+                f"attribute {name}",
+            )
+
+
+def check_attribute(name: str, attribute: dict[str, Any]) -> None:
+    """A message attribute: its name, type and value (LS-118)."""
+    if not is_attribute_name(name):
+        raise InvalidParameterValue(
+            f"The message attribute name '{name}' is invalid. Attribute name can contain A-Z, "
+            "a-z, 0-9, underscore (_), hyphen (-), and period (.) characters."
+        )
+    data_type = attribute.get("DataType") or ""
+    if not data_type:
+        raise InvalidParameterValue(
+            f"The message attribute '{name}' must contain non-empty message attribute value."
+        )
+    kind = data_type.split(".")[0]
+    if kind not in ("String", "Number", "Binary") or len(data_type) > MAX_ATTRIBUTE_NAME:
+        raise InvalidParameterValue(
+            f"The message attribute '{name}' has an invalid message attribute type, the set of "
+            "supported type prefixes is Binary, Number, and String."
+        )
+    value = attribute.get("BinaryValue" if kind == "Binary" else "StringValue")
+    if not value:
+        raise InvalidParameterValue(
+            f"Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
+        )
+    if isinstance(value, str) and ILLEGAL_CHARACTERS.search(value):
+        raise illegal_characters()
+
+
+def is_attribute_name(name: str) -> bool:
+    return (
+        len(name) <= MAX_ATTRIBUTE_NAME
+        and ATTRIBUTE_NAME.fullmatch(name) is not None
+        and not name.startswith(".")
+        and not name.endswith(".")
+        and ".." not in name
+        and not name.lower().startswith(("aws.", "amazon."))
+    )
+
+
+def illegal_characters() -> SQSException:
+    return SQSException(
+        "InvalidMessageContents",
+        "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | "
+        "#x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
+    )
+
+
+def check_message(queue: Any, body: str, attributes: dict[str, Any]) -> None:
+    """Body and size of a message (LS-062, LS-109, LS-110)."""
+    if not body:
+        raise MissingParameter("MessageBody")
+    if ILLEGAL_CHARACTERS.search(body):
+        raise illegal_characters()
+    for name, attribute in attributes.items():
+        check_attribute(name, attribute)
+    if message_size(body, attributes) > queue.maximum_message_size:
+        raise InvalidParameterValue(
+            "One or more parameters are invalid. Reason: Message must be shorter than "
+            f"{queue.maximum_message_size} bytes."
+        )
+
+
+def message_size(body: str, attributes: dict[str, Any]) -> int:
+    """The size of a message in bytes, as SQS counts it: body, attribute names, types, values."""
+    size = len(body.encode())
+    for name, attribute in attributes.items():
+        value = attribute.get("StringValue") or attribute.get("BinaryValue") or b""
+        size += len(name.encode()) + len(attribute.get("DataType", "").encode())
+        size += len(value.encode() if isinstance(value, str) else value)
+    return size
+
+
+def check_placement(
+    queue: Any, delay_seconds: int | None, deduplication_id: str | None, group_id: str | None
+) -> None:
+    """Delay, message group and deduplication id (LS-121, LS-131, LS-135)."""
+    for name, value in (
+        ("MessageGroupId", group_id),
+        ("MessageDeduplicationId", deduplication_id),
+    ):
+        if value is not None and not GROUP_ID.fullmatch(value):
+            raise InvalidParameterValue(
+                f"Value {value} for parameter {name} is invalid. Reason: {name} can only include "
+                "alphanumeric and punctuation characters. 1 to 128 in length."
+            )
+    if queue.fifo_queue:
+        check_fifo_placement(queue, delay_seconds, deduplication_id, group_id)
+    elif delay_seconds is not None and not 0 <= int(delay_seconds) <= 900:
+        raise InvalidParameterValue(
+            f"Value {delay_seconds} for parameter DelaySeconds is invalid. Reason: "
+            "DelaySeconds must be >= 0 and <= 900."
+        )
+
+
+def check_fifo_placement(
+    queue: Any, delay_seconds: int | None, deduplication_id: str | None, group_id: str | None
+) -> None:
+    if group_id is None:
+        raise MissingParameter("MessageGroupId")
+    if deduplication_id is None and not queue.content_based_deduplication:
+        raise InvalidParameterValue(
+            "The queue should either have ContentBasedDeduplication enabled or "
+            "MessageDeduplicationId provided explicitly"
+        )
+    if delay_seconds:
+        raise InvalidParameterValue(
+            f"Value {delay_seconds} for parameter DelaySeconds is invalid. Reason: The request "
+            "include parameter that is not valid for this queue type."
+        )
+
+
+def check_fifo_entries(queue: Any, entries: list[dict[str, Any]]) -> None:
+    """In a batch to a FIFO queue one entry without its ids fails the call (LS-121)."""
+    for entry in entries:
+        try:
+            check_fifo_placement(
+                queue, None, entry.get("MessageDeduplicationId"), entry.get("MessageGroupId")
+            )
+        except MissingParameter as error:
+            raise InvalidParameterValue(error.message) from None
+
+
+def check_entries(entries: list[dict[str, Any]]) -> None:
+    """The entries of a batch request: how many, and their ids (LS-061, G-07)."""
+    ids = [entry["Id"] for entry in entries]
+    if len(ids) > MAX_BATCH_ENTRIES:
+        raise simple_queue_error(
+            "TooManyEntriesInBatchRequest",
+            f"Maximum number of entries per request are 10. You have sent {len(ids)}.",
+        )
+    if not all(BATCH_ENTRY_ID.fullmatch(entry_id) for entry_id in ids):
+        raise simple_queue_error(
+            "InvalidBatchEntryId",
+            "A batch entry id can only contain alphanumeric characters, hyphens and "
+            "underscores. It can be at most 80 letters long.",
+        )
+    for index, entry_id in enumerate(ids):
+        if entry_id in ids[:index]:
+            raise simple_queue_error("BatchEntryIdsNotDistinct", f"Id {entry_id} repeated.")
+
+
+def check_batch_size(entries: list[dict[str, Any]]) -> None:
+    size = sum(message_size(e["MessageBody"], e["MessageAttributes"]) for e in entries)
+    if size > MAXIMUM_MESSAGE_LENGTH:
+        raise simple_queue_error(
+            "BatchRequestTooLong",
+            f"Batch requests cannot be longer than {MAXIMUM_MESSAGE_LENGTH} bytes. "
+            f"You have sent {size} bytes.",
+        )
+
+
+def failed_entry(entry_id: str, error: SQSException) -> dict[str, Any]:
+    """What a batch response says of an entry that failed (LS-111)."""
+    text = error.message.replace("parameters are invalid", "parameters cannot be validated")
+    return {"Id": entry_id, "SenderFault": True, "Code": error.code, "Message": text}
+
+
+def check_receive(count: int, wait_s: int, visibility_s: int) -> None:
+    """The ranges of ReceiveMessage's parameters (LS-112)."""
+    if not 1 <= count <= 10:
+        raise InvalidParameterValue(
+            f"Value {count} for parameter MaxNumberOfMessages is invalid. Reason: Must be "
+            "between 1 and 10, if provided."
+        )
+    if not 0 <= wait_s <= 20:
+        raise InvalidParameterValue(
+            f"Value {wait_s} for parameter WaitTimeSeconds is invalid. Reason: Must be "
+            ">= 0 and <= 20, if provided."
+        )
+    if not 0 <= visibility_s <= MAXIMUM_VISIBILITY_TIMEOUT:
+        raise InvalidParameterValue(
+            f"Value {visibility_s} for parameter VisibilityTimeout is invalid. Reason: Must be "
+            f">= 0 and <= {MAXIMUM_VISIBILITY_TIMEOUT}, if provided."
+        )
