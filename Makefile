@@ -19,7 +19,8 @@ lab: setup
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(or $(PROCESSES),4) --dist loadgroup tests
+	$(BIN)/python -m pytest notebooks
 
 setup: $(READY)
 

@@ -189,11 +189,16 @@ def wait_until_trigger_is_gone(uuid: str) -> None:
 
 
 def delete_trigger(uuid: str) -> None:
+    """Delete a trigger; Lambda refuses that while the trigger is changing its state."""
     lambda_ = boto3.client("lambda")
-    try:
-        lambda_.delete_event_source_mapping(UUID=uuid)
-    except lambda_.exceptions.ResourceInUseException:
-        pass  # it is being deleted already
+
+    def attempt() -> bool:
+        try:
+            return bool(lambda_.delete_event_source_mapping(UUID=uuid))
+        except lambda_.exceptions.ResourceInUseException:
+            return False
+
+    wait_until(attempt, bool, "the trigger to be free for deletion", 90, 0.5)
 
 
 def delete_role(name: str) -> None:

@@ -20,14 +20,31 @@ OUR_SETTINGS = (
 )
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """With pytest-xdist one process runs a whole module, unless its tests stand apart."""
+    if item.get_closest_marker("apart") is None:
+        item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for what was started before comes last in its module."""
+    items.sort(key=lambda item: (item.path, item.get_closest_marker("at_end") is not None))
+
+
+@pytest.fixture(scope="module")
+def aws(endpoint, request) -> kit.Aws:
+    """The endpoint, with all that the test's module declares."""
+    endpoint.set_up(request.module)
+    return endpoint
+
+
 @pytest.fixture(scope="session")
-def aws(request) -> Iterator[kit.Aws]:
-    endpoint = request.config.getoption("endpoint")
+def endpoint(request) -> Iterator[kit.Aws]:
+    given = request.config.getoption("endpoint")
     kit.patience_s = request.config.getoption("patience")
-    own = endpoint is None
-    url = lifecycle.start()[0].endpoint_url if own else endpoint
+    own = given is None
+    url = lifecycle.start()[0].endpoint_url if own else given
     connected = kit.Aws(None if url == "aws" else url)
-    connected.set_up()
     yield connected
     if not own:
         connected.clean_up()

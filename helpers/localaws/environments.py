@@ -23,8 +23,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -54,6 +55,7 @@ class Function:
     region: str
     log_group: str
     package: bytes  # the zip file
+    logging_config: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def unqualified_arn(self) -> str:
@@ -93,31 +95,40 @@ class Environment:
     ) -> None:
         self.function = function
         self.idle_since = time.monotonic()
-        self._package_folder = package_folder
+        self.busy = False
+        self._stopped = False
+        self.package_folder = package_folder
         self._folder = folder
         self._alarms = alarms
-        self._log = LogStream(
-            function.account, function.region, function.log_group, function.version, may_write_logs
-        )
+        self._log = LogStream(function, may_write_logs)
+        self._platform = logs.platform(self._log, function)
         self._variables = worker_variables(
             function, credentials, endpoint_url, folder, self._log.name
         )
         self._process: subprocess.Popen | None = None
         self._started_before = False
         self._max_memory_mb = 0
+        self._out_of_memory = False
         folder.mkdir(parents=True)
 
     # -- an invocation -----------------------------------------------------------------
 
     def invoke(self, event: bytes, request_id: str, invoked_arn: str, headers: dict) -> Result:
         """Run one invocation and write its log. `headers`: client context."""
+        self.busy = True
+        try:
+            return self._invoke(event, request_id, invoked_arn, headers)
+        finally:
+            self.busy = False
+
+    def _invoke(self, event: bytes, request_id: str, invoked_arn: str, headers: dict) -> Result:
         self._log.start_tail()
         init_ms, failure = self._make_ready(request_id)
         started = time.perf_counter()
         timeout_s = float(self.function.timeout_s)
         if failure is None and self._process is None:
             failure = self._init("invoke", timeout_s, request_id)[1]
-        self._log.event(logs.start(request_id, self.function.version))
+        self._platform.start(request_id)
         if failure is None:
             deadline_ms = int((time.time() + timeout_s) * 1000)
             all_headers = {
@@ -133,17 +144,14 @@ class Environment:
         if failure and failure.status == "timeout":
             duration_ms = timeout_s * 1000
         self._log.end_of_print()
-        self._log.event(logs.end(request_id))
-        self._log.event(
-            logs.report(
-                request_id,
-                duration_ms,
-                self.function.memory_mb,
-                self._memory_mb(),
-                init_ms,
-                failure and failure.status,
-                failure and failure.error_type,
-            )
+        self._platform.end(request_id)
+        self._platform.report(
+            request_id,
+            duration_ms,
+            self._memory_mb(),
+            init_ms,
+            failure and failure.status,
+            failure and failure.error_type,
         )
         if failure:
             return Result(failure.payload, "Unhandled", self._log.tail())
@@ -166,7 +174,7 @@ class Environment:
 
     def _init(self, phase: str, limit_s: float, request_id: str) -> tuple[float, Failure | None]:
         """Start the worker and let it import the handler."""
-        self._log.event(logs.init_start(self.function.runtime, self.function.region))
+        self._platform.init_start()
         started = time.perf_counter()
         self._start_worker()
         kind, data, timed_out = self._read_until_done(limit_s, worker.READY, worker.INIT_ERROR)
@@ -181,7 +189,7 @@ class Environment:
         self._stop_worker()
         if timed_out:
             duration_ms = limit_s * 1000
-        self._log.event(logs.init_report(duration_ms, phase, failure.status, failure.error_type))
+        self._platform.init_report(duration_ms, phase, failure.status, failure.error_type)
         return duration_ms, failure
 
     def _exchange(
@@ -216,8 +224,8 @@ class Environment:
         process = self._process
         cancel = self._alarms.set(limit_s, give_up)
         try:
-            while head := process.stdout.read(5):
-                kind, data = head[:1], process.stdout.read(struct.unpack(">I", head[1:])[0])
+            while frame := read_frame(process.stdout):
+                kind, data = frame
                 if kind in wanted:
                     return kind, data, False
                 if kind == worker.PRINTED:
@@ -233,6 +241,9 @@ class Environment:
         if timed_out:
             error_type, status = "Sandbox.Timedout", "timeout"
             text = f"Task timed out after {limit_s:.2f} seconds"
+        elif self._out_of_memory:
+            error_type, status = "Runtime.OutOfMemory", "error"
+            text = "Runtime exited with error: signal: killed"
         else:
             error_type, status = "Runtime.ExitError", "error"
             text = describe_exit(self._process.wait())
@@ -244,19 +255,30 @@ class Environment:
     # -- the worker process ------------------------------------------------------------
 
     def _start_worker(self) -> None:
+        self._out_of_memory = False
         self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-I", "-S", "-B", "-X", "utf8"),
-                *(worker.__file__, str(self._package_folder), *library_folders()),
-            ],
+            self._command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self._variables,
-            cwd=self._package_folder,
+            cwd=self.package_folder,
             **own_process_group(),
         )
+        if self._stopped:
+            kill_tree(self._process)
         threading.Thread(target=self._log_raw_output, args=[self._process], daemon=True).start()
+
+    def _command(self) -> list[str]:
+        command = [
+            *(sys.executable, "-I", "-S", "-B", "-X", "utf8"),
+            *(worker.__file__, str(self.package_folder), *library_folders()),
+        ]
+        wrapper = self.function.variables.get("AWS_LAMBDA_EXEC_WRAPPER")
+        if wrapper and os.name == "posix":
+            here = wrapper.replace("/var/task", str(self.package_folder), 1)
+            return ["/bin/sh", "-c", 'exec "$0" "$@"', here, *command]
+        return command
 
     def _log_raw_output(self, process: subprocess.Popen) -> None:
         """Log what bypasses Python's sys.stdout: C libraries, child processes, crashes."""
@@ -274,9 +296,22 @@ class Environment:
             self._process = None
 
     def stop(self) -> None:
-        """End the process and remove the folder."""
-        self._stop_worker()
+        """End the process and remove the folder; an invocation that runs ends with an error."""
+        self._stopped = True
+        process = self._process
+        if not self.busy:
+            self._stop_worker()
+        elif process is not None:
+            kill_tree(process)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def check_memory(self) -> None:
+        """Kill the worker if it uses more memory than the function has."""
+        process = self._process
+        if process is not None and self._memory_mb() > self.function.memory_mb:
+            self._max_memory_mb = self.function.memory_mb
+            self._out_of_memory = True
+            kill_tree(process)
 
     def _memory_mb(self) -> int:
         """The most memory in MB that this environment was seen to use."""
@@ -289,7 +324,7 @@ class Environment:
 
     def _as_aws(self, text: bytes) -> bytes:
         """Paths of this machine as a function on AWS would see them."""
-        for here, there in aws_paths(str(self._package_folder), self.function.runtime):
+        for here, there in aws_paths(str(self.package_folder), self.function.runtime):
             text = text.replace(here, there)
         return text
 
@@ -337,6 +372,9 @@ def worker_variables(
         "HOME": str(folder),
         "TMPDIR": str(folder),
     }
+    if function.logging_config.get("LogFormat") == "JSON":
+        variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+        variables["AWS_LAMBDA_LOG_LEVEL"] = function.logging_config["ApplicationLogLevel"]
     if sys.platform == "win32":
         variables["SYSTEMROOT"] = os.environ["SYSTEMROOT"]
         variables["TEMP"] = variables["USERPROFILE"] = str(folder)
@@ -357,6 +395,19 @@ def aws_paths(package_folder: str, runtime: str) -> list[tuple[bytes, bytes]]:
         (paths["stdlib"], f"/var/lang/lib/{runtime}"),
     ]
     return [(here.encode(), there.encode()) for here, there in pairs]
+
+
+def read_frame(pipe: IO[bytes]) -> tuple[bytes, bytes] | None:
+    """The kind and the data of the worker's next frame.
+
+    None at the end of its output, also when that is in the middle of a frame.
+    """
+    head = pipe.read(5)
+    if len(head) < 5:
+        return None
+    (size,) = struct.unpack(">I", head[1:])
+    data = pipe.read(size)
+    return (head[:1], data) if len(data) == size else None
 
 
 def own_process_group() -> dict:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import shutil
 import threading
 import time
 import zipfile
@@ -20,6 +21,8 @@ from helpers.localaws.environments import Environment, Function, Result
 
 IDLE_LIMIT_S = 600.0
 SWEEP_EVERY_S = 30.0
+MEMORY_CHECK_S = 0.1
+END_LIMIT_S = 5.0  # for invocations to end when their workers are killed
 ACCOUNT_CONCURRENCY = 100  # of invocations at once; AWS gives new accounts as few as 10
 
 
@@ -29,6 +32,10 @@ class Throttled(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__("Rate Exceeded.")
         self.reason = reason
+
+
+class Stopped(Exception):
+    """The local AWS is being stopped: nothing is invoked any more."""
 
 
 class Executor:
@@ -55,9 +62,11 @@ class Executor:
         self._revisions: dict[str, str] = {}
         self._running: Counter[str] = Counter()
         self._environments: set[Environment] = set()
+        self._package_users: Counter[Path] = Counter()
         self._numbers = itertools.count(1)
         self._stopped = False
         self._alarms.set(SWEEP_EVERY_S, self._sweep)
+        threading.Thread(target=self._watch_memory, name="memory", daemon=True).start()
 
     def invoke(
         self,
@@ -81,6 +90,8 @@ class Executor:
 
     def _lease(self, function: Function, reserved: int | None) -> Environment:
         with self._lock:
+            if self._stopped:
+                raise Stopped
             if reserved is not None and self._running[function.unqualified_arn] >= reserved:
                 raise Throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
             if self._running.total() >= ACCOUNT_CONCURRENCY:
@@ -89,8 +100,7 @@ class Executor:
             retired = self._use_revision(function)
             idle = self._idle.setdefault(function.arn, [])
             environment = idle.pop() if idle else None
-        for old in retired:
-            old.stop()
+        self._end(retired)
         if environment is not None:
             return environment
         try:
@@ -122,6 +132,9 @@ class Executor:
         )
         with self._lock:
             self._environments.add(environment)
+            stopped = self._stopped
+        if stopped:
+            environment.stop()
         return environment
 
     def _unpacked(self, function: Function) -> Path:
@@ -129,7 +142,20 @@ class Executor:
             folder = self._folder / "packages" / f"{function.name}-{function.revision}"
             if not folder.exists():
                 unpack(function.package, folder)
+            self._package_users[folder] += 1
             return folder
+
+    def _end(self, environments: list[Environment]) -> None:
+        """End environments, and remove the packages that nothing can use any more."""
+        for environment in environments:
+            environment.stop()
+            folder, revision = environment.package_folder, environment.function.revision
+            with self._lock:
+                self._package_users[folder] -= 1
+                unused = not self._package_users[folder]
+                if unused and revision not in self._revisions.values():
+                    del self._package_users[folder]
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _release(self, environment: Environment) -> None:
         function = environment.function
@@ -141,7 +167,7 @@ class Executor:
                 self._idle[function.arn].append(environment)
                 return
             self._environments.discard(environment)
-        environment.stop()
+        self._end([environment])
 
     def retire(self, unqualified_arn: str) -> None:
         """Throw away the environments of a function that changed or was deleted."""
@@ -152,17 +178,19 @@ class Executor:
                 del self._revisions[arn]
             retired = [env for arn in arns for env in self._idle.pop(arn, [])]
             self._environments.difference_update(retired)
-        for environment in retired:
-            environment.stop()
+        self._end(retired)
 
     def stop(self) -> None:
-        """End all workers, busy ones too."""
+        """End all workers, busy ones too, and wait until nobody uses their folders."""
         with self._lock:
             self._stopped = True
             environments, self._environments = self._environments, set()
             self._idle.clear()
         for environment in environments:
             environment.stop()
+        deadline = time.monotonic() + END_LIMIT_S
+        while self._running.total() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def worker_count(self) -> int:
         """How many execution environments there are now."""
@@ -177,9 +205,17 @@ class Executor:
             for environment in tired:
                 self._idle[environment.function.arn].remove(environment)
             self._environments.difference_update(tired)
-        for environment in tired:
-            environment.stop()
+        self._end(tired)
         self._alarms.set(SWEEP_EVERY_S, self._sweep)
+
+    def _watch_memory(self) -> None:
+        """Look from time to time whether a running handler uses more than its memory."""
+        while not self._stopped:
+            time.sleep(MEMORY_CHECK_S)
+            with self._lock:
+                busy = [each for each in self._environments if each.busy]
+            for environment in busy:
+                environment.check_memory()
 
 
 def unpack(package: bytes, folder: Path) -> None:

@@ -1,65 +1,95 @@
 """Lambda's control plane for functions: what CreateFunction and its siblings answer.
 
 moto keeps functions, versions, aliases and tags. Added here: the states that a function
-goes through, and what AWS refuses with which words. States follow the clock: nothing has
-to happen for a pending function to become active.
+goes through, published versions, and AWS's form of the answers; `function_rules` has what
+AWS refuses. States follow the clock: nothing has to happen for a pending function to become
+active.
 """
 
 from __future__ import annotations
 
-import io
+import copy
 import json
-import re
 import time
 import uuid
-import zipfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import unquote
 
 from moto.awslambda import models as moto_lambda
 from moto.awslambda import urls as moto_urls
-from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClientError
+from moto.awslambda.exceptions import (
+    ConflictException,
+    InvalidParameterValueException,
+    UnknownLayerVersionException,
+)
 from moto.awslambda.responses import LambdaResponse
 from moto.awslambda_simple import models as moto_simple
 from moto.core.models import default_user_config
 
-from helpers.localaws import environments, invocations, mappings
-from helpers.localaws.errors import ResourceConflict
+from helpers.localaws import environments, event_invoke_config, invocations, mappings
+from helpers.localaws import function_rules as rules
+from helpers.localaws.errors import (
+    ERROR_TYPE,
+    CleanRefusals,
+    NotFound,
+    PreconditionFailed,
+    ResourceConflict,
+    body_as_recorded,
+    violation,
+)
 from helpers.localaws.executor import Executor
-from helpers.localaws.permissions import lambda_may_assume
 
 PENDING_S = 0.5  # AWS needs a second or two
 UPDATING_S = 0.5
-MAX_ZIP_BYTES = 52_428_800  # LS-085
-MAX_UNZIPPED_BYTES = 262_144_000
-MAX_ENVIRONMENT_BYTES = 4096
-NAME = re.compile(r"[a-zA-Z0-9-_]+")
-
-RUNTIMES = (
-    "nodejs20.x", "nodejs22.x", "nodejs24.x", "python3.8", "python3.9", "python3.10",
-    "python3.11", "python3.12", "python3.13", "python3.14", "java8.al2", "java11", "java17",
-    "java21", "java25", "dotnet8", "dotnet10", "ruby3.2", "ruby3.3", "ruby3.4", "provided.al2",
-    "provided.al2023",
-)  # fmt: skip
-
-
-class RequestTooLarge(LambdaClientError):
-    code = 413
-
-    def __init__(self, message: str) -> None:
-        super().__init__("RequestEntityTooLargeException", message)
+# An account's quota and the part of it that stays unreserved. Lambda Developer Guide,
+# "Configuring reserved concurrency for a function".
+ACCOUNT_CONCURRENCY = 1000
+MIN_UNRESERVED = 100
+MAX_CODE_STORAGE_BYTES = 80_530_636_800
+BEING_CREATED = {"": "The function is being created.", "Code": "Creating"}
+# ListFunctions and ListVersionsByFunction leave these out of a function's configuration.
+NOT_LISTED = (
+    *("State", "StateReason", "StateReasonCode", "RuntimeVersionConfig"),
+    *("LastUpdateStatus", "LastUpdateStatusReason", "LastUpdateStatusReasonCode"),
+)
+MORE_PATHS = (
+    "{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/recursion-config/?$",
+    "{0}/(?P<api_version>[^/]+)/account-settings/?$",
+    "{0}/(?P<api_version>20[^/]+)/(?P<not_implemented>.+)$",
+)
 
 
 class Function(moto_lambda.LambdaFunction):
-    """A function with AWS's states (LS-030 to LS-033)."""
+    """$LATEST or a published version of a function, with AWS's states (LS-030 to LS-033)."""
 
     def __init__(self, account_id: str, spec: dict, region: str, version: str = "$LATEST") -> None:
-        super().__init__(account_id, spec, region, version)
+        # Versions are shallow copies of $LATEST: this they have in common.
+        self.of_all_versions = SimpleNamespace(
+            reserved_concurrency=None, recursive_loop="Terminate", published=0
+        )
+        spec = {**spec, "Code": dict(spec["Code"])}
+        super().__init__(account_id, with_whole_vpc(spec), region, version)
+        self.environment_vars = (spec.get("Environment") or {}).get("Variables") or {}
         self.echo_environment = "Environment" in spec
+        self.dead_letter_arn = (spec.get("DeadLetterConfig") or {}).get("TargetArn")
         self.active_at = time.monotonic() + PENDING_S
         self.updated_at = 0.0
-        self.revision_id = self.code_revision = str(uuid.uuid4())
-        self.logging_config = spec.get("LoggingConfig") or {}
-        self.logs_group_name = self.logging_config.get("LogGroup") or self.logs_group_name
+        self.logging_config = {"LogFormat": "Text", "LogGroup": self.logs_group_name}
+        self._set_logging(spec.get("LoggingConfig") or {})
+        self._new_revision()
+
+    @property
+    def reserved_concurrency(self) -> int | None:
+        return self.of_all_versions.reserved_concurrency
+
+    @reserved_concurrency.setter
+    def reserved_concurrency(self, value: int | None) -> None:
+        self.of_all_versions.reserved_concurrency = value
+
+    # -- states ------------------------------------------------------------------------
 
     @property
     def pending(self) -> bool:
@@ -69,23 +99,42 @@ class Function(moto_lambda.LambdaFunction):
     def updating(self) -> bool:
         return time.monotonic() < self.updated_at
 
+    @property
+    def revision_id(self) -> str:
+        """It changes when a change begins and again when it is done (LS-031, LS-032)."""
+        return self._revisions[0 if self.pending or self.updating else 1]
+
+    def _new_revision(self) -> None:
+        self.last_modified = time_now()
+        self._revisions = [str(uuid.uuid4()), str(uuid.uuid4())]
+        self.code_revision = self._revisions[1]
+
     def changed(self) -> None:
         """Code or configuration was updated: a new revision, in progress for a while."""
         self.updated_at = time.monotonic() + UPDATING_S
-        self.revision_id = self.code_revision = str(uuid.uuid4())
+        self._new_revision()
 
     def set_version(self, version: int) -> None:
+        """Make this copy of $LATEST a published version: pending while $LATEST settles."""
         super().set_version(version)
-        self.revision_id = str(uuid.uuid4())
+        self.active_at = max(self.active_at, self.updated_at)
+        self.updated_at = 0.0
+        self._new_revision()
+        self._revisions = [self.code_revision] * 2
+
+    def check_revision(self, revision_id: str | None) -> None:
+        if revision_id and revision_id != self.revision_id:
+            raise PreconditionFailed(
+                "The Revision Id provided does not match the latest Revision Id. Call the "
+                "GetFunction/GetAlias API to retrieve the latest Revision Id"
+            )
+
+    # -- what is shown -----------------------------------------------------------------
 
     def get_configuration(self, on_create: bool = False) -> dict[str, Any]:
         config = super().get_configuration(on_create)
         config["RevisionId"] = self.revision_id
-        config["LoggingConfig"] = {
-            "LogFormat": "Text",
-            "LogGroup": self.logs_group_name,
-            **self.logging_config,
-        }
+        config["LoggingConfig"] = dict(self.logging_config)
         config["RuntimeVersionConfig"] = {
             "RuntimeVersionArn": f"arn:aws:lambda:{self.region}::runtime:"
             + uuid.uuid5(uuid.NAMESPACE_DNS, self.run_time or "").hex * 2
@@ -94,30 +143,72 @@ class Function(moto_lambda.LambdaFunction):
             del config["Layers"]
         if self.echo_environment:
             config["Environment"] = {"Variables": self.environment_vars}
+        if self.dead_letter_arn:
+            config["DeadLetterConfig"] = {"TargetArn": self.dead_letter_arn}
         config.pop("LastUpdateStatus", None)
         config.update(self._state(on_create))
         return {key: value for key, value in config.items() if value is not None}
 
+    def listed_configuration(self) -> dict[str, Any]:
+        """The part of the configuration that listings show."""
+        config = self.get_configuration()
+        return {key: value for key, value in config.items() if key not in NOT_LISTED}
+
+    def get_code(self) -> dict[str, Any]:
+        answer = super().get_code()
+        if self.reserved_concurrency is not None:
+            answer["Concurrency"] = {"ReservedConcurrentExecutions": self.reserved_concurrency}
+        return answer
+
     def _state(self, on_create: bool) -> dict[str, str]:
-        creating = {"": "The function is being created.", "Code": "Creating"}
         if self.pending or on_create:
-            reasons = {f"StateReason{suffix}": text for suffix, text in creating.items()}
+            reasons = {f"StateReason{suffix}": text for suffix, text in BEING_CREATED.items()}
             return {"State": "Pending", **reasons}
         if self.updating:
-            reasons = {f"LastUpdateStatusReason{s}": text for s, text in creating.items()}
+            reasons = {f"LastUpdateStatusReason{s}": text for s, text in BEING_CREATED.items()}
             return {"State": "Active", "LastUpdateStatus": "InProgress", **reasons}
         return {"State": "Active", "LastUpdateStatus": "Successful"}
 
+    # -- changes -----------------------------------------------------------------------
+
     def update_configuration(self, config_updates: dict[str, Any]) -> dict[str, Any]:
-        if config_updates.get("Environment") is not None:
+        """Change settings. Returns the answer, where a dead-letter target that is being
+        removed is still shown (LS-100)."""
+        updates = with_whole_vpc(config_updates)
+        if updates.get("Environment") is not None:
             self.echo_environment = True
-            config_updates["Environment"].setdefault("Variables", {})
-        if "LoggingConfig" in config_updates:
-            self.logging_config = config_updates["LoggingConfig"]
-            self.logs_group_name = self.logging_config.get("LogGroup", self.logs_group_name)
-        super().update_configuration(config_updates)
+            updates["Environment"] = {"Variables": updates["Environment"].get("Variables") or {}}
+        super().update_configuration(updates)
+        if "LoggingConfig" in updates:
+            self._set_logging(updates["LoggingConfig"])
+        if "TracingConfig" in updates:
+            self.tracing_config = updates["TracingConfig"]
+        if "EphemeralStorage" in updates:
+            self.ephemeral_storage = updates["EphemeralStorage"]["Size"]
+        target = (updates.get("DeadLetterConfig") or {}).get("TargetArn")
+        self.dead_letter_arn = target or self.dead_letter_arn
         self.changed()
-        return self.get_configuration()
+        answer = self.get_configuration()
+        if "DeadLetterConfig" in updates:
+            self.dead_letter_arn = target
+        return answer
+
+    def _set_logging(self, changes: dict[str, str]) -> None:
+        """Text has no levels; JSON has INFO by default (LS-095)."""
+        config = {**self.logging_config, **changes}
+        levels = ("ApplicationLogLevel", "SystemLogLevel")
+        if config["LogFormat"] == "JSON":
+            config = {**dict.fromkeys(levels, "INFO"), **config}
+        else:
+            config = {key: value for key, value in config.items() if key not in levels}
+        self.logging_config = config
+        self.logs_group_name = config["LogGroup"]
+
+    def _get_layers_data(self, layers_versions_arns: list[str]) -> list:
+        try:
+            return super()._get_layers_data(layers_versions_arns)
+        except ValueError:  # not an ARN
+            raise UnknownLayerVersionException(layers_versions_arns) from None
 
     def for_executor(self) -> environments.Function:
         return environments.Function(
@@ -135,13 +226,112 @@ class Function(moto_lambda.LambdaFunction):
             region=self.region,
             log_group=self.logs_group_name,
             package=self.code_bytes,
+            logging_config=self.logging_config,
         )
 
 
+def time_now() -> str:
+    """Now, as `LastModified` shows it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+
+
+def with_whole_vpc(spec: dict[str, Any]) -> dict[str, Any]:
+    """moto expects both lists of a VPC configuration."""
+    if not spec.get("VpcConfig"):
+        return dict(spec)
+    return {**spec, "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], **spec["VpcConfig"]}}
+
+
+class Alias(moto_lambda.LambdaAlias):
+    """An alias, whose routing is shown only if it has weights."""
+
+    def to_json(self) -> dict[str, Any]:
+        shown = super().to_json()
+        if not (self.routing_config or {}).get("AdditionalVersionWeights"):
+            del shown["RoutingConfig"]
+        return shown
+
+
+class Storage(moto_lambda.LambdaStorage):
+    """moto's functions by name, found by all spellings of a name, and their versions."""
+
+    def split_name(self, given: str, qualifier: str | None = None) -> tuple[str, str | None]:
+        return rules.split_name(given, qualifier, self.region_name)
+
+    def get_function_by_name_or_arn_with_qualifier(
+        self, name_or_arn: str, qualifier: str | None = None
+    ) -> Function:
+        name, qualifier = self.split_name(name_or_arn, qualifier)
+        return self.get_function_by_name_with_qualifier(name, qualifier)
+
+    def get_function_by_name_or_arn_forbid_qualifier(self, name_or_arn: str) -> Function:
+        name, qualifier = self.split_name(name_or_arn)
+        if qualifier is not None:
+            raise InvalidParameterValueException("Cannot provide qualifier")
+        return self.get_function_by_name_forbid_qualifier(name)
+
+    def publish_version(self, name_or_arn: str, description: str = "") -> Function:
+        """A new version, or the last one if $LATEST has not changed since then."""
+        latest = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn)
+        versions = self._functions[latest.function_name]["versions"]
+        if versions and not latest.code_or_config_updated:
+            return versions[-1]
+        latest.code_or_config_updated = False
+        latest.of_all_versions.published += 1
+        version = copy.copy(latest)
+        version.set_version(latest.of_all_versions.published)
+        version.description = description or version.description
+        versions.append(version)
+        self._arns[version.function_arn] = version
+        return version
+
+    def list_versions_by_function(self, name: str) -> Iterable[Function]:
+        function = self.get_function_by_name_or_arn_with_qualifier(name)
+        return super().list_versions_by_function(function.function_name)
+
+    def put_alias(
+        self,
+        name: str,
+        function_name: str,
+        function_version: str,
+        description: str,
+        routing_config: Any,
+    ) -> Alias:
+        rules.check_alias_name(name)
+        bare = self.split_name(function_name)[0]
+        try:
+            made = super().put_alias(name, bare, function_version, description, routing_config)
+        except ConflictException as error:
+            raise ResourceConflict(error.message) from None
+        made.__class__ = Alias
+        return made
+
+    def update_alias(
+        self,
+        name: str,
+        function_name: str,
+        function_version: str,
+        description: str,
+        routing_config: Any,
+    ) -> Alias:
+        alias = super().update_alias(
+            name, function_name, function_version, description, routing_config
+        )
+        alias.revision_id = str(uuid.uuid4())
+        return alias
+
+
 class Backend(
-    mappings.MappingsMixin, invocations.InvocationsMixin, moto_simple.LambdaSimpleBackend
+    mappings.MappingsMixin,
+    invocations.InvocationsMixin,
+    event_invoke_config.EventInvokeConfigsMixin,
+    moto_simple.LambdaSimpleBackend,
 ):
     """Lambda in one account and region."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self._lambdas = Storage(region_name=region_name, account_id=account_id)
 
     @property
     def _url_module(self) -> Any:
@@ -156,169 +346,266 @@ class Backend(
     # -- functions ---------------------------------------------------------------------
 
     def create_function(self, spec: dict[str, Any]) -> Function:
-        check_zip(spec["Code"])
-        check_role(self.account_id, spec["Role"])
-        function = Function(self.account_id, spec, self.region_name)
+        name = rules.name_to_create(spec["FunctionName"], self.region_name)
+        rules.check_settings(spec)
+        rules.check_new(spec)
+        rules.check_role(self.account_id, spec["Role"])
+        if name in self._lambdas._functions:
+            raise ResourceConflict(f"Function already exist: {name}")
+        rules.check_code(self.account_id, self.partition, spec["Code"])
+        function = Function(self.account_id, {**spec, "FunctionName": name}, self.region_name)
         self._lambdas.put_function(function)
         if spec.get("Publish"):
-            return self.publish_version(function.function_name)
+            self.publish_version(name)
         return function
 
     def update_function_code(
         self, function_name: str, qualifier: str, body: dict[str, Any]
     ) -> dict[str, Any]:
         function = self.get_function(function_name, qualifier)
-        check_not_updating(function)
-        check_zip(body)
+        function.check_revision(body.get("RevisionId"))
+        rules.check_not_updating(function)
+        rules.check_code(self.account_id, self.partition, body)
         function.update_function_code(body)
         if not body.get("DryRun"):
             function.changed()
             self.executor.retire(function.function_arn)
         if body.get("Publish"):
-            function = self.publish_version(function_name)
+            function = self.publish_version(function.function_name)
         return function.get_configuration()
 
     def update_function_configuration(
         self, function_name: str, qualifier: str, body: dict[str, Any]
     ) -> dict[str, Any]:
         function = self.get_function(function_name, qualifier)
-        check_not_updating(function)
-        check_function({"FunctionName": function.function_name, **body})
+        function.check_revision(body.get("RevisionId"))
+        rules.check_not_updating(function)
+        rules.check_settings(body)
         if "Role" in body:
-            check_role(self.account_id, body["Role"])
+            rules.check_role(self.account_id, body["Role"])
         if "Timeout" in body:
             self.check_visibility_of_sources(function, body["Timeout"])
-        function.update_configuration(body)
+        answer = function.update_configuration(body)
         self.executor.retire(function.function_arn)
-        return function.get_configuration()
+        return answer
+
+    def publish_version_if(self, function_name: str, body: dict[str, Any]) -> Function:
+        """Publish a version, if $LATEST is the one that the caller expects."""
+        latest = self._lambdas.get_function_by_name_or_arn_forbid_qualifier(function_name)
+        latest.check_revision(body.get("RevisionId"))
+        expected = body.get("CodeSha256")
+        if expected and expected != latest.code_sha_256:
+            raise InvalidParameterValueException(
+                f"CodeSHA256 ({expected}) is different from current CodeSHA256 in $LATEST "
+                f"({latest.code_sha_256}). Please try again with the CodeSHA256 in $LATEST."
+            )
+        return self.publish_version(function_name, body.get("Description") or "")
 
     def delete_function(self, function_name: str, qualifier: str | None = None) -> None:
+        name, qualifier = self._lambdas.split_name(function_name, qualifier)
+        if qualifier == "$LATEST":
+            raise InvalidParameterValueException(
+                "$LATEST version cannot be deleted without deleting the function."
+            )
+        function = self.get_function(name)
         if qualifier:
-            self.get_function(function_name)
-            try:
-                super().delete_function(function_name, qualifier)
-            except moto_lambda.UnknownFunctionException:
-                pass  # LS-086: an unknown qualifier is silently accepted
-            return
-        function = self.get_function(function_name)
-        super().delete_function(function_name, qualifier)
+            function = self._lambdas._get_version(name, qualifier)
+            if function is None:
+                return  # LS-086: an unknown qualifier is silently accepted
+        super().delete_function(name, qualifier)
         self.executor.retire(function.function_arn)
 
+    # -- concurrency and recursion -----------------------------------------------------
 
-# -- what AWS refuses ------------------------------------------------------------------
+    def put_function_concurrency(self, function_name: str, reserved_concurrency: int) -> int:
+        name, qualifier = self._lambdas.split_name(function_name)
+        if qualifier:
+            raise InvalidParameterValueException(
+                "This operation is permitted on Lambda functions only. Aliases and versions do "
+                "not support this operation. Please specify either a function name or an "
+                "unqualified function ARN."
+            )
+        if name not in self._lambdas._functions:
+            raise self._lambdas.construct_unknown_function_exception(name, "$LATEST")
+        function = self.get_function(name)
+        others = self.reserved_concurrency() - (function.reserved_concurrency or 0)
+        if ACCOUNT_CONCURRENCY - others - reserved_concurrency < MIN_UNRESERVED:
+            raise unreserved_refusal()
+        function.reserved_concurrency = reserved_concurrency
+        return reserved_concurrency
+
+    def reserved_concurrency(self) -> int:
+        """What all functions have reserved of the account's concurrency."""
+        return sum(function.reserved_concurrency or 0 for function in self.list_functions())
+
+    def account_settings(self) -> dict[str, Any]:
+        functions = list(self.list_functions())
+        return {
+            "AccountLimit": {
+                "TotalCodeSize": MAX_CODE_STORAGE_BYTES,
+                "CodeSizeUnzipped": rules.MAX_UNZIPPED_BYTES,
+                "CodeSizeZipped": rules.MAX_ZIP_BYTES,
+                "ConcurrentExecutions": ACCOUNT_CONCURRENCY,
+                "UnreservedConcurrentExecutions": ACCOUNT_CONCURRENCY - self.reserved_concurrency(),
+            },
+            "AccountUsage": {
+                "TotalCodeSize": sum(function.code_size for function in functions),
+                "FunctionCount": len(functions),
+            },
+        }
 
 
-def invalid(value: Any, where: str, constraint: str) -> LambdaClientError:
-    return LambdaClientError(
-        "ValidationException",
-        f"1 validation error detected: Value '{value}' at '{where}' failed to satisfy "
-        f"constraint: {constraint}",
+def unreserved_refusal() -> InvalidParameterValueException:
+    error = InvalidParameterValueException(
+        "Specified ReservedConcurrentExecutions for function decreases account's "
+        f"UnreservedConcurrentExecution below its minimum value of [{MIN_UNRESERVED}]."
     )
+    error.description = json.dumps({"message": error.message})  # LS-093: no Type
+    return error
 
 
-def check_function(spec: dict[str, Any]) -> None:
-    """Name, runtime, architecture and environment (LS-082 to LS-084)."""
-    name = spec["FunctionName"].rsplit(":function:", 1)[-1].split(":")[0]
-    if len(name) > 64:
-        raise InvalidParameterValueException(
-            f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy "
-            "constraint: Member must have length less than or equal to 64"
-        )
-    if not NAME.fullmatch(name):
-        pattern = (
-            r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?"
-            r"(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
-        )
-        text = f"Member must satisfy regular expression pattern: {pattern}"
-        raise invalid(spec["FunctionName"], "functionName", text)
-    if "Runtime" in spec and spec["Runtime"] not in RUNTIMES:
-        check_runtime(spec["Runtime"])
-    if len(spec.get("Architectures", [])) > 1:
-        shown = f"[{', '.join(spec['Architectures'])}]"
-        raise invalid(shown, "architectures", "Member must have length less than or equal to 1")
-    variables = (spec.get("Environment") or {}).get("Variables", {})
-    measured = json.dumps(variables, separators=(",", ":"))
-    if len(measured) > MAX_ENVIRONMENT_BYTES:
-        raise InvalidParameterValueException(
-            "Lambda was unable to configure your environment variables because the environment "
-            "variables you have provided exceeded the 4KB limit. String measured: " + measured
-        )
+# -- responses -----------------------------------------------------------------------------
 
 
-def check_runtime(runtime: str) -> None:
-    if runtime in ("python3.7", "python3.6", "python2.7"):
-        raise InvalidParameterValueException(
-            f"The runtime parameter of {runtime} is no longer supported for creating or updating "
-            "AWS Lambda functions. We recommend you use a supported runtime while creating or "
-            "updating functions."
-        )
-    raise InvalidParameterValueException(
-        f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum "
-        f"value set: [{', '.join(RUNTIMES)}] or be a valid ARN"
-    )
-
-
-def check_zip(code: dict[str, Any]) -> None:
-    """The deployment package, when it comes with the request (LS-082, LS-085)."""
-    if "ZipFile" not in code:
-        return
-    package, size, _, _ = moto_lambda._zipfile_content(code["ZipFile"])
-    if size > MAX_ZIP_BYTES:
-        raise RequestTooLarge(f"Zipped size must be smaller than {MAX_ZIP_BYTES} bytes")
-    try:
-        with zipfile.ZipFile(io.BytesIO(package)) as archive:
-            unzipped = sum(entry.file_size for entry in archive.infolist())
-    except zipfile.BadZipFile:
-        raise InvalidParameterValueException(
-            "Could not unzip uploaded file. Please check your file, then try to upload again."
-        ) from None
-    if unzipped > MAX_UNZIPPED_BYTES:
-        raise InvalidParameterValueException(
-            f"Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes"
-        )
-
-
-def check_role(account: str, role: str) -> None:
-    """A role ARN of the right form, whose role Lambda may assume (LS-082, G-03)."""
-    pattern = r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
-    if not re.fullmatch(pattern, role):
-        text = f"Member must satisfy regular expression pattern: {pattern}"
-        raise invalid(role, "role", text)
-    if not lambda_may_assume(account, role):
-        raise InvalidParameterValueException(
-            "The role defined for the function cannot be assumed by Lambda."
-        )
-
-
-def check_not_updating(function: Function) -> None:
-    """One update at a time (LS-033)."""
-    if function.pending:
-        raise ResourceConflict(
-            "The operation cannot be performed at this time. The function is currently in the "
-            "following state: Pending"
-        )
-    if function.updating:
-        raise ResourceConflict(
-            "The operation cannot be performed at this time. An update is in progress for "
-            f"resource: {function.function_arn}"
-        )
-
-
-# -- responses -------------------------------------------------------------------------
-
-
-class Responses(mappings.ResponsesMixin, invocations.InvokeResponses, LambdaResponse):
-    """moto's Lambda responses, with the states and refusals of AWS."""
+class Responses(
+    CleanRefusals,
+    mappings.ResponsesMixin,
+    invocations.InvokeResponses,
+    event_invoke_config.EventInvokeConfigResponses,
+    LambdaResponse,
+):
+    """moto's Lambda responses, with the states, refusals and statuses of AWS."""
 
     use_raw_body = True
 
+    def call_action(self) -> Any:
+        status, headers, body = super().call_action()
+        if status >= 400:
+            error_type = headers.get(ERROR_TYPE) or headers.get(ERROR_TYPE.lower(), "")
+            body = body_as_recorded(error_type, body)
+        return status, headers, body
+
+    def _named(self, parts_after: int) -> str:
+        """The function's name in the path, which has so many parts after it."""
+        return unquote(self.path.rstrip("/").rsplit("/", parts_after + 1)[1])
+
     def create_function(self) -> Any:
-        check_function(self.json_body)
-        name = self.json_body["FunctionName"].rsplit(":", 1)[-1]
-        if name in self.backend._lambdas._functions:
-            raise ResourceConflict(f"Function already exist: {name}")
+        rules.check_request_size(len(self.body), "CreateFunction")
         function = self.backend.create_function(self.json_body)
-        return 201, {"status": 201}, json.dumps(function.get_configuration(on_create=True))
+        config = function.get_configuration(on_create=True)
+        if self.json_body.get("Publish"):
+            config["Version"] = "1"
+        return 201, {"status": 201}, json.dumps(config)
+
+    def update_function_code(self) -> Any:
+        rules.check_request_size(len(self.body), "UpdateFunctionCode")
+        return super().update_function_code()
+
+    def publish_version(self) -> Any:
+        body = json.loads(self.body or "{}")
+        version = self.backend.publish_version_if(self._named(1), body)
+        return 201, {"status": 201}, json.dumps(version.get_configuration())
+
+    def _set_configuration_qualifier(
+        self, configuration: dict[str, Any], function_name: str, qualifier: str | None
+    ) -> dict[str, Any]:
+        """The ARN ends with the qualifier that was asked for, an alias too."""
+        qualifier = rules.split_name(function_name, qualifier, self.region)[1]
+        if qualifier:
+            bare = ":".join(configuration["FunctionArn"].split(":")[:7])
+            configuration["FunctionArn"] = f"{bare}:{qualifier}"
+        return configuration
+
+    # -- listings ----------------------------------------------------------------------
+
+    def list_functions(self) -> Any:
+        functions = list(self.backend.list_functions())
+        if self._get_param("FunctionVersion") == "ALL":
+            names = [function.function_name for function in functions]
+            functions = [v for name in names for v in self.backend.list_versions_by_function(name)]
+        return self._page("Functions", [each.listed_configuration() for each in functions])
+
+    def list_versions_by_function(self) -> Any:
+        versions = self.backend.list_versions_by_function(self._named(1))
+        return self._page("Versions", [version.listed_configuration() for version in versions])
+
+    def list_aliases(self) -> Any:
+        wanted = self._get_param("FunctionVersion")
+        aliases = [alias.to_json() for alias in self.backend.list_aliases(self._named(1))]
+        chosen = [alias for alias in aliases if wanted in (None, alias["FunctionVersion"])]
+        return self._page("Aliases", chosen)
+
+    def _page(self, key: str, found: list[dict[str, Any]]) -> str:
+        """A page of a listing: a marker is the number of entries before it."""
+        first = marker_value(self._get_param("Marker"))
+        size = int(self._get_param("MaxItems") or 0) or len(found)
+        answer: dict[str, Any] = {key: found[first : first + size]}
+        if first + size < len(found):
+            answer["NextMarker"] = str(first + size)
+        return json.dumps(answer)
+
+    # -- aliases and tags: moto's answers have other statuses ----------------------------
+
+    def get_alias(self) -> Any:
+        return with_status(200, super().get_alias())
+
+    def update_alias(self) -> Any:
+        return with_status(200, super().update_alias())
+
+    def delete_alias(self) -> Any:
+        return with_status(204, super().delete_alias())
+
+    def tag_resource(self) -> Any:
+        super().tag_resource()
+        return 204, {"status": 204}, ""
+
+    # -- concurrency, recursion and the account ------------------------------------------
+
+    def get_function_concurrency(self) -> Any:
+        function = self.backend.get_function(self._named(1))
+        if function.reserved_concurrency is None:
+            return "{}"
+        return json.dumps({"ReservedConcurrentExecutions": function.reserved_concurrency})
+
+    def put_function_concurrency(self) -> Any:
+        wanted = self.json_body["ReservedConcurrentExecutions"]
+        reserved = self.backend.put_function_concurrency(self._named(1), wanted)
+        return json.dumps({"ReservedConcurrentExecutions": reserved})
+
+    def get_function_recursion_config(self) -> Any:
+        function = self.backend.get_function(self._named(1))
+        return json.dumps({"RecursiveLoop": function.of_all_versions.recursive_loop})
+
+    def put_function_recursion_config(self) -> Any:
+        function = self.backend.get_function(self._named(1))
+        wanted = self.json_body["RecursiveLoop"]
+        if wanted not in ("Terminate", "Allow"):
+            constraint = "Member must satisfy enum value set: [Terminate, Allow]"
+            raise violation(wanted, "recursiveLoop", constraint)
+        function.of_all_versions.recursive_loop = wanted
+        return json.dumps({"RecursiveLoop": wanted})
+
+    def get_account_settings(self) -> Any:
+        return json.dumps(self.backend.account_settings())
+
+    # -- permissions ---------------------------------------------------------------------
+
+    def remove_permission(self) -> Any:
+        statements = self.backend.get_function(self._named(2)).policy.statements
+        statement = self.path.rsplit("/", 1)[1]
+        if statement not in [each["Sid"] for each in statements]:
+            raise NotFound("No policy is associated with the given resource.")
+        return super().remove_permission()
+
+
+def marker_value(marker: str | None) -> int:
+    if marker and not marker.isdigit():
+        raise InvalidParameterValueException(f"Invalid Marker: {marker}")
+    return int(marker or 0)
+
+
+def with_status(status: int, answer: tuple) -> tuple:
+    return status, {"status": status}, "" if status == 204 else answer[2]
 
 
 def install(executor: Executor) -> None:
@@ -326,5 +613,7 @@ def install(executor: Executor) -> None:
     default_user_config["lambda"]["use_docker"] = False
     Backend.executor = executor
     moto_simple.lambda_simple_backends.backend = Backend
-    for path in moto_urls.url_paths:
-        moto_urls.url_paths[path] = Responses.dispatch
+    # moto's own pattern knows no "$LATEST" in a name, and no mistake: AWS answers to both.
+    paths = [path.replace(r"[\w_:%-]+", "[^/]+") for path in moto_urls.url_paths]
+    moto_urls.url_paths.clear()
+    moto_urls.url_paths.update(dict.fromkeys([*paths, *MORE_PATHS], Responses.dispatch))

@@ -20,6 +20,8 @@ from helpers.localaws.executor import Executor, Throttled
 from helpers.localaws.permissions import role_allows
 
 REQUEST_ID = "x-amzn-requestid"
+MAX_PAYLOAD_BYTES = 6_291_456
+MAX_ASYNCHRONOUS_BYTES = 1_048_576
 
 
 class InvocationsMixin:
@@ -85,16 +87,13 @@ class InvokeResponses:
         qualifier = self.querystring.get("Qualifier", [None])[0]
         function = self.backend.function_to_invoke(name, qualifier)
         event = self.raw_body or b"{}"
-        check_event(event)
         kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        check_event(event, kind)
         request_id = str(uuid.uuid4())
         headers = {REQUEST_ID: request_id, "content-type": "application/json"}
         if kind == "DryRun":
             return 204, {**headers, "status": 204}, b""
-        context = {}
-        if self.headers.get("X-Amz-Client-Context"):
-            encoded = self.headers["X-Amz-Client-Context"]
-            context["Lambda-Runtime-Client-Context"] = base64.b64decode(encoded).decode()
+        context = client_context(self.headers.get("X-Amz-Client-Context"))
         if kind == "Event":
             self.backend.asynchronous.submit(function, event, request_id, qualifier)
             return 202, {**headers, "status": 202}, b""
@@ -127,8 +126,16 @@ def throttled(reason: str) -> Any:
     return 429, headers, json.dumps(body)
 
 
-def check_event(event: bytes) -> None:
-    """The payload must be JSON (LS-091); the words after the colon are Jackson's own on AWS."""
+def check_event(event: bytes, kind: str) -> None:
+    """The payload: its size, and that it is JSON (LS-091).
+
+    The words after the last colon are those of AWS's JSON parser there.
+    """
+    limit = MAX_ASYNCHRONOUS_BYTES if kind == "Event" else MAX_PAYLOAD_BYTES
+    if len(event) > limit:
+        raise PayloadTooLarge(
+            f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+        )
     try:
         json.loads(event)
     except ValueError as error:
@@ -136,6 +143,28 @@ def check_event(event: bytes) -> None:
             "InvalidRequestContentException",
             f"Could not parse request body into json: Could not parse payload into json: {error}",
         ) from None
+
+
+def client_context(encoded: str | None) -> dict[str, str]:
+    """The client context as a header for the runtime. Raises what AWS refuses."""
+    if not encoded:
+        return {}
+    try:
+        text = base64.b64decode(encoded, validate=True).decode()
+        json.loads(text)
+    except ValueError:
+        raise LambdaClientError(
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+        ) from None
+    return {"Lambda-Runtime-Client-Context": text}
+
+
+class PayloadTooLarge(LambdaClientError):
+    code = 413
+
+    def __init__(self, message: str) -> None:
+        super().__init__("RequestTooLargeException", message)
 
 
 def role_credentials(function: environments.Function) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """What Lambda writes to CloudWatch Logs: the platform's lines and the function's own.
 
-Line formats: scenarios LS-046 to LS-049; the `Status` fields of REPORT and INIT_REPORT:
-"Monitor, debug and troubleshoot Lambda functions" in the Lambda Developer Guide.
+Line formats: scenarios LS-046 to LS-049; the `Status` fields of REPORT and INIT_REPORT, and
+the JSON format: "Monitor, debug and troubleshoot Lambda functions" in the Lambda Developer
+Guide.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import uuid
@@ -17,6 +19,7 @@ from moto.logs.models import logs_backends
 from helpers.localaws.messages import now_ms
 
 TAIL_BYTES = 4096  # of LogType=Tail
+SYSTEM_LEVELS = ("DEBUG", "INFO", "WARN")
 
 
 class LogStream:
@@ -26,11 +29,10 @@ class LogStream:
     the function's role: a role without `logs:*` leaves no logs, and nobody is told.
     """
 
-    def __init__(self, account: str, region: str, group: str, version: str, may_write: Any) -> None:
-        self.group = group
-        today = datetime.now(UTC)
-        self.name = f"{today:%Y/%m/%d}/[{version}]{uuid.uuid4().hex}"
-        self._backend = logs_backends[account][region]
+    def __init__(self, function: Any, may_write: Any) -> None:
+        self.group = function.log_group
+        self.name = stream_name(function)
+        self._backend = logs_backends[function.account][function.region]
         self._may_write = may_write
         self._lock = threading.Lock()
         self._rest = ""
@@ -69,48 +71,147 @@ class LogStream:
         return "".join(self._tail).encode()[-TAIL_BYTES:]
 
 
-def init_start(runtime: str, region: str) -> str:
-    version = runtime.replace("python", "python:")
-    arn = f"arn:aws:lambda:{region}::runtime:{uuid.uuid5(uuid.NAMESPACE_DNS, runtime).hex * 2}"
-    return f"INIT_START Runtime Version: {version}.v1\tRuntime Version ARN: {arn}\n"
+class TextPlatform:
+    """The platform's lines in the Text format (LS-035, LS-046)."""
+
+    def __init__(self, stream: LogStream, function: Any) -> None:
+        self._stream = stream
+        self._function = function
+
+    def init_start(self) -> None:
+        version, arn = runtime_version(self._function)
+        self._stream.event(f"INIT_START Runtime Version: {version}\tRuntime Version ARN: {arn}\n")
+
+    def init_report(
+        self, duration_ms: float, phase: str, status: str, error_type: str | None
+    ) -> None:
+        error = f"\tError Type: {error_type}" if error_type else ""
+        self._stream.event(
+            f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}"
+            f"\tStatus: {status}{error}\n"
+        )
+
+    def start(self, request_id: str) -> None:
+        self._stream.event(f"START RequestId: {request_id} Version: {self._function.version}\n")
+
+    def end(self, request_id: str) -> None:
+        self._stream.event(f"END RequestId: {request_id}\n")
+
+    def report(
+        self,
+        request_id: str,
+        duration_ms: float,
+        used_mb: int,
+        init_ms: float | None = None,
+        status: str | None = None,
+        error_type: str | None = None,
+    ) -> None:
+        """The REPORT line. Durations in ms, memory in MB; `init_ms` only after a cold start."""
+        fields = [
+            f"REPORT RequestId: {request_id}",
+            f"Duration: {duration_ms:.2f} ms",
+            f"Billed Duration: {billed_ms(duration_ms, init_ms)} ms",
+            f"Memory Size: {self._function.memory_mb} MB",
+            f"Max Memory Used: {used_mb} MB",
+        ]
+        if init_ms is not None:
+            fields.append(f"Init Duration: {init_ms:.2f} ms")
+        fields.append(f"Status: {status}" if status else "")
+        if error_type:
+            fields.append(f"Error Type: {error_type}")
+        self._stream.event("\t".join(fields) + "\n")
 
 
-def init_report(duration_ms: float, phase: str, status: str, error_type: str | None) -> str:
-    error = f"\tError Type: {error_type}" if error_type else ""
-    return (
-        f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}"
-        f"\tStatus: {status}{error}\n"
-    )
+class JsonPlatform:
+    """The platform's lines in the JSON format, as far as the system log level lets them through.
+
+    Which line has which level: "Log level filtering" in the Lambda Developer Guide. There is
+    none for the end of an invocation.
+    """
+
+    def __init__(self, stream: LogStream, function: Any) -> None:
+        self._stream = stream
+        self._function = function
+        self._least = SYSTEM_LEVELS.index(function.logging_config["SystemLogLevel"])
+
+    def _event(self, level: str, kind: str, record: dict[str, Any]) -> None:
+        if SYSTEM_LEVELS.index(level) >= self._least:
+            time = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+            line = {"time": time, "type": f"platform.{kind}", "record": record}
+            self._stream.event(json.dumps(line, separators=(",", ":")) + "\n")
+
+    def init_start(self) -> None:
+        version, arn = runtime_version(self._function)
+        self._event(
+            "INFO",
+            "initStart",
+            {
+                "initializationType": "on-demand",
+                "phase": "init",
+                "runtimeVersion": version,
+                "runtimeVersionArn": arn,
+                "functionName": self._function.name,
+                "functionVersion": self._function.version,
+            },
+        )
+
+    def init_report(
+        self, duration_ms: float, phase: str, status: str, error_type: str | None
+    ) -> None:
+        record = {"initializationType": "on-demand", "phase": phase, "status": status}
+        if error_type:
+            record["errorType"] = error_type
+        metrics = {"durationMs": round(duration_ms, 3)}
+        self._event("WARN", "initReport", {**record, "metrics": metrics})
+
+    def start(self, request_id: str) -> None:
+        record = {"requestId": request_id, "version": self._function.version}
+        self._event("INFO", "start", record)
+
+    def end(self, request_id: str) -> None:
+        pass
+
+    def report(
+        self,
+        request_id: str,
+        duration_ms: float,
+        used_mb: int,
+        init_ms: float | None = None,
+        status: str | None = None,
+        error_type: str | None = None,
+    ) -> None:
+        """The report of an invocation. Durations in ms, memory in MB."""
+        metrics: dict[str, Any] = {
+            "durationMs": round(duration_ms, 3),
+            "billedDurationMs": billed_ms(duration_ms, init_ms),
+            "memorySizeMB": self._function.memory_mb,
+            "maxMemoryUsedMB": used_mb,
+        }
+        if init_ms is not None:
+            metrics["initDurationMs"] = round(init_ms, 3)
+        record = {"requestId": request_id, "metrics": metrics, "status": status or "success"}
+        if error_type:
+            record["errorType"] = error_type
+        self._event("WARN" if status else "INFO", "report", record)
 
 
-def start(request_id: str, version: str) -> str:
-    return f"START RequestId: {request_id} Version: {version}\n"
+def platform(stream: LogStream, function: Any) -> TextPlatform | JsonPlatform:
+    """What writes the platform's lines of a function, in the format that it asks for."""
+    is_json = function.logging_config.get("LogFormat") == "JSON"
+    return JsonPlatform(stream, function) if is_json else TextPlatform(stream, function)
 
 
-def end(request_id: str) -> str:
-    return f"END RequestId: {request_id}\n"
+def stream_name(function: Any) -> str:
+    """The name of a new log stream; in a group of one's own it begins with the function."""
+    own = function.name if function.log_group != f"/aws/lambda/{function.name}" else ""
+    return f"{datetime.now(UTC):%Y/%m/%d}/{own}[{function.version}]{uuid.uuid4().hex}"
 
 
-def report(
-    request_id: str,
-    duration_ms: float,
-    memory_mb: int,
-    used_mb: int,
-    init_ms: float | None = None,
-    status: str | None = None,
-    error_type: str | None = None,
-) -> str:
-    """The REPORT line. Durations in ms, memory in MB; `init_ms` only after a cold start."""
-    fields = [
-        f"REPORT RequestId: {request_id}",
-        f"Duration: {duration_ms:.2f} ms",
-        f"Billed Duration: {math.ceil(duration_ms + (init_ms or 0))} ms",
-        f"Memory Size: {memory_mb} MB",
-        f"Max Memory Used: {used_mb} MB",
-    ]
-    if init_ms is not None:
-        fields.append(f"Init Duration: {init_ms:.2f} ms")
-    fields.append(f"Status: {status}" if status else "")
-    if error_type:
-        fields.append(f"Error Type: {error_type}")
-    return "\t".join(fields) + "\n"
+def runtime_version(function: Any) -> tuple[str, str]:
+    version = function.runtime.replace("python", "python:") + ".v1"
+    number = uuid.uuid5(uuid.NAMESPACE_DNS, function.runtime).hex * 2
+    return version, f"arn:aws:lambda:{function.region}::runtime:{number}"
+
+
+def billed_ms(duration_ms: float, init_ms: float | None) -> int:
+    return math.ceil(duration_ms + (init_ms or 0))

@@ -57,8 +57,13 @@ class Mapping(EventSourceMapping):
         return left if left > 0 else 60.0
 
     @property
+    def in_passing(self) -> bool:
+        """Whether the state is one that lasts for a while only, such as Creating."""
+        return self._settles_at > time.monotonic()
+
+    @property
     def state(self) -> str:
-        if self._settles_at > time.monotonic():
+        if self.in_passing:
             return self._passing_state
         return "Enabled" if self.enabled else "Disabled"
 
@@ -107,8 +112,7 @@ class MappingsMixin:
         check_source(spec)
         function = self._function_of(spec["FunctionName"])
         check_settings(spec, spec["EventSourceArn"])
-        queue = self.sqs.queue_by_arn(spec["EventSourceArn"])
-        self._check_queue(function, queue)
+        self._check_queue(function, spec["EventSourceArn"])
         self._check_not_mapped_yet(spec["EventSourceArn"], spec["FunctionName"], function)
         mapping = Mapping(
             {
@@ -123,7 +127,7 @@ class MappingsMixin:
         return mapping
 
     def update_event_source_mapping(self, uuid: str, spec: dict[str, Any]) -> Mapping:
-        mapping = self._known_mapping(uuid)
+        mapping = self._known_mapping(uuid, "update")
         merged = {
             "BatchSize": mapping.batch_size,
             "MaximumBatchingWindowInSeconds": mapping.max_batch_window,
@@ -132,14 +136,14 @@ class MappingsMixin:
         check_settings(merged, mapping.event_source_arn)
         if "FunctionName" in spec:
             function = self._function_of(spec["FunctionName"])
-            self._check_queue(function, self.sqs.queue_by_arn(mapping.event_source_arn))
+            self._check_queue(function, mapping.event_source_arn)
             mapping.function_arn = arn_as_given(function, spec["FunctionName"])
         apply_settings(mapping, spec)
         self._pollers[uuid].wake()
         return mapping
 
     def delete_event_source_mapping(self, uuid: str) -> Mapping:
-        mapping = self._known_mapping(uuid)
+        mapping = self._known_mapping(uuid, "delete")
         mapping.deleted = True
         mapping.in_transition("Deleting")
         self._pollers.pop(uuid).wake()
@@ -183,12 +187,13 @@ class MappingsMixin:
             if mapping.deleted and mapping.state != "Deleting":
                 self._event_source_mappings.pop(uuid, None)
 
-    def _known_mapping(self, uuid: str) -> Mapping:
+    def _known_mapping(self, uuid: str, purpose: str) -> Mapping:
+        """The mapping to update or delete; not while it is changing its state (G-08)."""
         mapping = self.get_event_source_mapping(uuid)
         if mapping is None:
             raise NotFound("The resource you requested does not exist.")
-        if mapping.deleted:
-            raise InUse("Cannot update the event source mapping because it is in use.")
+        if mapping.in_passing:
+            raise InUse(f"Cannot {purpose} the event source mapping because it is in use.")
         return mapping
 
     def _function_of(self, name: str) -> Any:
@@ -197,14 +202,14 @@ class MappingsMixin:
         except UnknownFunctionException:
             raise InvalidParameterValueException("Function does not exist") from None
 
-    def _check_queue(self, function: Any, queue: Any) -> None:
-        """What Lambda tries with the function's role while it creates a mapping."""
-        arn = queue.queue_arn if queue else "*"
-        if not role_allows(self.account_id, function.role, "sqs:ReceiveMessage", arn):
-            raise InvalidParameterValueException(
-                "The function execution role does not have permissions to call "
-                "ReceiveMessage on SQS"
-            )
+    def _check_queue(self, function: Any, queue_arn: str) -> None:
+        """What Lambda tries with the function's role while it creates a mapping (G-02, LS-017)."""
+        for action in ("ReceiveMessage", "DeleteMessage"):
+            if not role_allows(self.account_id, function.role, f"sqs:{action}", queue_arn):
+                raise InvalidParameterValueException(
+                    f"The function execution role does not have permissions to call {action} on SQS"
+                )
+        queue = self.sqs.queue_by_arn(queue_arn)
         if queue is None:
             raise InvalidParameterValueException(
                 "Error occurred while ReceiveMessage. SQS Error Code: "

@@ -205,7 +205,7 @@ class MessageStore:
             for message in self._ready_in(lane, count - len(delivered)):
                 if max_receives is not None and message.approximate_receive_count >= max_receives:
                     self._remove(message)
-                    dead.append(message)
+                    dead.append(copy.copy(message))  # this queue's timers know the other one
                 else:
                     delivered.append(self._deliver(message, now + visibility_s * 1000))
         self._advance(now)

@@ -24,34 +24,45 @@ CANCELLING = "CANCELLING"
 
 
 class MoveTask:
-    """One task. `destination` None moves each message back to where it came from."""
+    """One task. Without `destination_arn` each message goes back to where it came from."""
 
-    def __init__(self, backend: Any, source: Any, destination: Any, per_second: int | None) -> None:
+    def __init__(
+        self, backend: Any, source: Any, destination_arn: str | None, per_second: int | None
+    ) -> None:
         self.source_arn = source.queue_arn
-        self.status = RUNNING
+        self._status = RUNNING
         self.moved = 0
         self.started_ms = time.time_ns() // 1_000_000
         self.handle = make_handle(self.source_arn)
         self._backend = backend
         self._source = source
-        self._destination = destination
+        self._destination_arn = destination_arn
         self._per_second = per_second
         self._to_move = source.store.counts(source.message_retention_period)["ready"]
         self._failure: str | None = None
         self._cancelled = threading.Event()
         threading.Thread(target=self._run, name="move-task", daemon=True).start()
 
+    @property
+    def status(self) -> str:
+        if self._status == RUNNING and self._cancelled.is_set():
+            return CANCELLING
+        return self._status
+
+    @property
+    def active(self) -> bool:
+        return self._status == RUNNING
+
     def cancel(self) -> None:
-        self.status = CANCELLING
         self._cancelled.set()
 
     def describe(self) -> dict[str, Any]:
         """What ListMessageMoveTasks says of the task."""
         described = {
-            "TaskHandle": self.handle if self.status in (RUNNING, CANCELLING) else None,
+            "TaskHandle": self.handle if self.active else None,
             "Status": self.status,
             "SourceArn": self.source_arn,
-            "DestinationArn": self._destination and self._destination.queue_arn,
+            "DestinationArn": self._destination_arn,
             "MaxNumberOfMessagesPerSecond": self._per_second,
             "ApproximateNumberOfMessagesMoved": self.moved,
             "ApproximateNumberOfMessagesToMove": self._to_move,
@@ -63,29 +74,35 @@ class MoveTask:
     def _run(self) -> None:
         try:
             while batch := self._source.receive(1 if self._per_second else AT_ONCE, 0, HIDE_S):
-                for message in batch:
-                    self._move(message)
+                self._move(batch)
                 if self._cancelled.wait(1 / self._per_second if self._per_second else 0):
-                    self.status = CANCELLED
+                    self._status = CANCELLED
                     return
-            self.status = COMPLETED
+            self._status = COMPLETED
         except SQSException as error:
-            self._failure, self.status = error.code, FAILED
+            self._failure, self._status = error.code, FAILED
 
-    def _move(self, message: Any) -> None:
-        try:
-            self._backend.move_message(message, self._destination or self._origin(message))
-        except SQSException:
-            self._source.store.change_visibility(message.id, message.approximate_receive_count, 0)
-            raise
-        self._source.store.delete(message.id, message.approximate_receive_count)
-        self.moved += 1
+    def _move(self, batch: list[Any]) -> None:
+        """Move messages; after an error the rest of them is visible again."""
+        store = self._source.store
+        while batch:
+            message = batch[0]
+            try:
+                self._backend.move_message(message, self._destination_of(message))
+            except SQSException:
+                for each in batch:
+                    store.change_visibility(each.id, each.approximate_receive_count, 0)
+                raise
+            store.delete(message.id, message.approximate_receive_count)
+            self.moved += 1
+            batch = batch[1:]
 
-    def _origin(self, message: Any) -> Any:
-        """The queue that a dead message came from."""
-        if message.dead_letter_source_arn is None:
+    def _destination_of(self, message: Any) -> Any:
+        """The queue that a message goes to. It may have been deleted in the meantime."""
+        arn = self._destination_arn or message.dead_letter_source_arn
+        if arn is None:
             raise SQSException("CouldNotDetermineMessageSource", "")
-        queue = self._backend.queue_by_arn(message.dead_letter_source_arn)
+        queue = self._backend.queue_by_arn(arn)
         if queue is None:
             raise SQSException("AWS.SimpleQueueService.NonExistentQueue", "")
         return queue
@@ -102,30 +119,28 @@ class MoveTasks:
     def start(self, source_arn: str, destination_arn: str | None, per_second: int | None) -> str:
         """Start a task and return its handle. Raises what AWS refuses (LS-120)."""
         source = self._queue(source_arn, "SourceArn")
-        destination = destination_arn and self._queue(destination_arn, "DestinationArn")
+        if destination_arn is not None:
+            self._queue(destination_arn, "DestinationArn")
         if not self._backend.list_dead_letter_source_queues(source.name):
             raise InvalidParameterValue("Source queue must be configured as a Dead Letter Queue.")
         with self._lock:
-            if any(task.status in (RUNNING, CANCELLING) for task in self._of(source_arn)):
+            if any(task.active for task in self._of(source_arn)):
                 raise InvalidParameterValue(
                     "There is already a task running. Only one active task is allowed for a "
                     "source queue arn at a given time."
                 )
-            task = MoveTask(self._backend, source, destination or None, per_second)
+            task = MoveTask(self._backend, source, destination_arn, per_second)
             self._tasks.insert(0, task)
             return task.handle
 
     def cancel(self, handle: str) -> int:
         """Cancel a task. Returns how many messages it has moved."""
-        check_handle(handle)
+        self._queue(read_handle(handle), "SourceArn")
         for task in self._tasks:
-            if task.handle == handle and task.status == RUNNING:
+            if task.handle == handle and task.active:
                 task.cancel()
                 return task.moved
-        raise SQSException(
-            "ResourceNotFoundException",
-            "The resource that you specified for the TaskHandle parameter doesn't exist.",
-        )
+        raise SQSException("ResourceNotFoundException", "Task does not exist.")
 
     def list(self, source_arn: str, count: int) -> list[dict[str, Any]]:
         self._queue(source_arn, "SourceArn")
@@ -150,10 +165,10 @@ def make_handle(source_arn: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def check_handle(handle: str) -> None:
+def read_handle(handle: str) -> str:
+    """The ARN of the source in a task handle."""
     try:
-        known = "taskId" in json.loads(base64.b64decode(handle, validate=True))
-    except ValueError:
-        known = False
-    if not known:
-        raise InvalidParameterValue("Value for parameter TaskHandle is invalid.")
+        content = json.loads(base64.b64decode(handle, validate=True))
+        return str(content["sourceArn"])
+    except (ValueError, TypeError, KeyError):
+        raise InvalidParameterValue("Value for parameter TaskHandle is invalid.") from None

@@ -1,36 +1,70 @@
-"""What a function's role may do, judged by moto's own IAM policy evaluator."""
+"""What a role may do, judged by moto's own IAM policy evaluator.
+
+Inline and attached policies and the permissions boundary count, with their wildcards and
+explicit denies. moto's evaluator takes no notice of `Condition` (a statement counts as if
+its condition held), `NotResource`, the wildcard `?` and policy variables.
+"""
 
 from __future__ import annotations
 
 import json
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 
 LAMBDA_SERVICE = "lambda.amazonaws.com"
+IDENTITY_BASED, BOUNDARY = "identity-based policy", "permissions boundary"
+ANY = "*"
+
+
+class Refusal(NamedTuple):
+    """Why something is not allowed: a policy of this kind denies it, or none allows it."""
+
+    policy: str
+    explicit: bool = False
 
 
 def role_allows(account: str, role_arn: str, action: str, resource: str) -> bool:
     """Whether the role's policies allow `action` (such as "sqs:ReceiveMessage") on an ARN."""
+    return refusal(account, role_arn, action, resource) is None
+
+
+def refusal(account: str, role_arn: str, action: str, resource: str | None) -> Refusal | None:
+    """Why the role may not do `action` on the resource with this ARN; None when it may.
+
+    A role that does not exist may do nothing. `resource` None stands for an ARN that is not
+    known: then a statement that allows the action on some resource is enough.
+    """
+    backend = iam_backends[account]["aws"]
     try:
-        documents = role_policies(account, role_arn)
+        role = backend.get_role_by_arn(role_arn)
     except NotFoundException:
-        return False
-    return _allowed(documents, action, resource)
+        return Refusal(IDENTITY_BASED)
+    refused = _judge(role_policies(role), IDENTITY_BASED, action, resource)
+    if refused or not role.permissions_boundary_arn:
+        return refused
+    boundary = _boundary(backend, role.permissions_boundary_arn)
+    return _judge(boundary, BOUNDARY, action, resource)
 
 
-def role_policies(account: str, role_arn: str) -> tuple[str, ...]:
-    """The policy documents of a role, inline and attached. Raises NotFoundException."""
-    role = iam_backends[account]["aws"].get_role_by_arn(role_arn)
-    attached = [
-        version.document
-        for policy in role.managed_policies.values()
-        for version in policy.versions
-        if version.is_default
-    ]
+def role_policies(role: Any) -> tuple[str, ...]:
+    """The policy documents of a role, inline and attached."""
+    attached = map(_default_version, role.managed_policies.values())
     return tuple(map(_as_text, [*role.policies.values(), *attached]))
+
+
+def _boundary(backend: Any, policy_arn: str) -> tuple[str, ...]:
+    try:
+        return (_as_text(_default_version(backend.get_policy(policy_arn))),)
+    except NotFoundException:
+        return ()
+
+
+def _default_version(policy: Any) -> Any:
+    return next(version.document for version in policy.versions if version.is_default)
 
 
 def lambda_may_assume(account: str, role_arn: str) -> bool:
@@ -40,22 +74,47 @@ def lambda_may_assume(account: str, role_arn: str) -> bool:
     except NotFoundException:
         return False
     statements = json.loads(role.assume_role_policy_document).get("Statement", [])
-    statements = statements if isinstance(statements, list) else [statements]
-    return any(_trusts_lambda(statement) for statement in statements)
+    return any(_trusts_lambda(statement) for statement in _as_list(statements))
 
 
 def _trusts_lambda(statement: dict) -> bool:
     principal = statement.get("Principal", {})
     services = principal.get("Service", []) if isinstance(principal, dict) else principal
-    services = [services] if isinstance(services, str) else services
-    return statement.get("Effect") == "Allow" and bool({LAMBDA_SERVICE, "*"} & set(services))
+    return statement.get("Effect") == "Allow" and bool(
+        {LAMBDA_SERVICE, ANY} & set(_as_list(services))
+    )
 
 
 def _as_text(document: object) -> str:
     return document if isinstance(document, str) else json.dumps(document)
 
 
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 @lru_cache(maxsize=10_000)
-def _allowed(documents: tuple[str, ...], action: str, resource: str) -> bool:
-    results = [IAMPolicy(text).is_action_permitted(action, resource) for text in documents]
-    return PermissionResult.DENIED not in results and PermissionResult.PERMITTED in results
+def _judge(
+    documents: tuple[str, ...], kind: str, action: str, resource: str | None
+) -> Refusal | None:
+    results = {
+        IAMPolicy(_prepared(text, resource is None)).is_action_permitted(
+            action.lower(), resource or ANY
+        )
+        for text in documents
+    }
+    if PermissionResult.DENIED in results:
+        return Refusal(kind, explicit=True)
+    return None if PermissionResult.PERMITTED in results else Refusal(kind)
+
+
+def _prepared(text: str, on_any_resource: bool) -> str:
+    """A policy for moto's evaluator, which minds the case of action names; IAM does not."""
+    policy = json.loads(text)
+    policy["Statement"] = _as_list(policy["Statement"])
+    for statement in policy["Statement"]:
+        for key in statement.keys() & {"Action", "NotAction"}:
+            statement[key] = [word.lower() for word in _as_list(statement[key])]
+        if on_any_resource and statement["Effect"] == "Allow":
+            statement["Resource"] = ANY
+    return json.dumps(policy)

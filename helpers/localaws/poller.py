@@ -8,26 +8,36 @@ nothing, and when it dies nothing is lost.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
-from helpers.localaws.executor import Throttled
+from helpers.localaws.executor import Stopped, Throttled
+from helpers.localaws.messages import now_ms
 from helpers.localaws.permissions import role_allows
-from helpers.localaws.records import failed_ids, make_event, make_record, matches
+from helpers.localaws.records import encode_record, failed_ids, make_event, make_record, matches
 
 # AWS starts with five concurrent invocations and adds up to 300 a minute while there is a
 # backlog. One machine gains nothing from more, so here it stays at the first five.
 OPENING_CONCURRENCY = 5
-LONG_POLL_S = 20.0
+LONG_POLL_S = 1.0  # after this long the role, the function and the queue are looked at again
 PAUSE_S = 0.5  # when there is no queue, function or permission to work with
 MAX_EVENT_BYTES = 6 * 2**20
 MAX_CONCURRENCY = 1000
+MARGIN_MS = 50
+
+
+class Delivery(NamedTuple):
+    """A received message and its record of the event, as JSON."""
+
+    message: Any
+    record: bytes
 
 
 class Poller:
@@ -39,6 +49,7 @@ class Poller:
         self._wake = threading.Event()
         self._busy = 0
         self._room = threading.Condition()
+        self._obstacle = ""
         self._pool = ThreadPoolExecutor(MAX_CONCURRENCY, f"mapping-{mapping.uuid[:8]}")
         threading.Thread(target=self._run, name=f"poller-{mapping.uuid[:8]}", daemon=True).start()
 
@@ -55,21 +66,37 @@ class Poller:
                 self._look()
             except Exception:  # a trigger must outlive whatever goes wrong with one batch
                 traceback.print_exc()
-                self._pause(PAUSE_S)
+                self._wake.wait(PAUSE_S)
         self._pool.shutdown(wait=False)
 
     def _look(self) -> None:
-        queue, function = self._queue(), self._function()
+        self._wake.clear()
         if not self._mapping.polling:
-            self._pause(self._mapping.seconds_to_next_state())
-        elif queue is None or function is None or not self._may(function, queue, "Receive"):
-            self._pause(PAUSE_S)
+            self._wake.wait(self._mapping.seconds_to_next_state())
+            return
+        queue, function = self._queue(), self._function()
+        self._say(self._find_obstacle(queue, function))
+        if self._obstacle:
+            self._wake.wait(PAUSE_S)
         else:
             self._poll(queue, function)
 
-    def _pause(self, seconds: float) -> None:
-        self._wake.wait(seconds)
-        self._wake.clear()
+    def _find_obstacle(self, queue: Any, function: Any) -> str:
+        """Why nothing can be received now; empty when it can."""
+        if queue is None:
+            return "the queue does not exist"
+        if function is None:
+            return "the function does not exist or is not active"
+        if not self._may("Receive", function, queue):
+            return f"{function.role} does not allow sqs:ReceiveMessage"
+        return ""
+
+    def _say(self, obstacle: str) -> None:
+        """Tell the server's log when the flow stops and when it goes on."""
+        if obstacle != self._obstacle:
+            arn = self._mapping.event_source_arn
+            print(f"Trigger on {arn}: {obstacle or 'goes on'}", file=sys.stderr, flush=True)
+            self._obstacle = obstacle
 
     def _queue(self) -> Any:
         return self._backend.sqs.queue_by_arn(self._mapping.event_source_arn)
@@ -81,7 +108,8 @@ class Poller:
             return None
         return None if function.pending else function
 
-    def _may(self, function: Any, queue: Any, action: str) -> bool:
+    @staticmethod
+    def _may(action: str, function: Any, queue: Any) -> bool:
         return role_allows(
             function.account_id, function.role, f"sqs:{action}Message", queue.queue_arn
         )
@@ -90,72 +118,74 @@ class Poller:
 
     def _poll(self, queue: Any, function: Any) -> None:
         """Wait for room and for messages, and hand a batch over."""
+        if not self._wait_for_room(PAUSE_S):
+            return
+        parts = within_limit(self._matching(queue, function, self._collect(queue)))
+        if queue.fifo_queue:  # parts may hold messages of one group: one after the other
+            self._hand_over(queue, parts)
+            return
+        for part in parts:
+            self._wait_for_room(None)
+            self._hand_over(queue, [part])
+
+    def _wait_for_room(self, limit_s: float | None) -> bool:
         with self._room:
-            if not self._room.wait_for(lambda: self._busy < self._concurrency(), PAUSE_S):
-                return
-        visible_again = time.monotonic() + queue.visibility_timeout
-        batch = self._matching(queue, function, self._collect(queue))
-        for part in self._within_limit(queue, batch):
-            with self._room:
-                self._busy += 1
-            self._pool.submit(self._process, queue, function, part, visible_again)
+            return self._room.wait_for(lambda: self._busy < self._concurrency(), limit_s)
 
     def _concurrency(self) -> int:
         scaling = self._mapping.scaling_config or {}
         return scaling.get("MaximumConcurrency", OPENING_CONCURRENCY)
 
     def _collect(self, queue: Any) -> list[Any]:
-        """Up to BatchSize messages, waiting for more until the batching window is over."""
+        """Up to BatchSize messages, waiting for more until the batching window is over.
+
+        A batch leaves before its first message is visible again: else it might be in it twice.
+        """
         mapping = self._mapping
         batch = self._receive(queue, mapping.batch_size, LONG_POLL_S)
-        window_ends = time.monotonic() + mapping.max_batch_window
-        while batch and len(batch) < mapping.batch_size and mapping.polling:
-            left = window_ends - time.monotonic()
-            if left <= 0:
+        if not batch:
+            return []
+        window_ends_ms = min(now_ms() + mapping.max_batch_window * 1000, batch[0].due - MARGIN_MS)
+        while len(batch) < mapping.batch_size and not self._to_stop(queue):
+            left_ms = window_ends_ms - now_ms()
+            if left_ms <= 0:
                 break
-            batch += self._receive(queue, mapping.batch_size - len(batch), left)
+            batch += self._receive(queue, mapping.batch_size - len(batch), left_ms / 1000)
         return batch
 
     def _receive(self, queue: Any, count: int, wait_s: float) -> list[Any]:
-        return queue.receive(
-            count, wait_s, queue.visibility_timeout, lambda: not self._mapping.polling
-        )
+        return queue.receive(count, wait_s, queue.visibility_timeout, lambda: self._to_stop(queue))
 
-    def _matching(self, queue: Any, function: Any, batch: list[Any]) -> list[Any]:
-        """The messages that the filter lets through; the others are deleted (LS-023)."""
-        patterns = self._mapping.patterns
-        if not patterns:
-            return batch
-        passed = [m for m in batch if matches(self._record(queue, m), patterns)]
-        kept = {message.id for message in passed}
-        self._delete(queue, function, [m for m in batch if m.id not in kept])
+    def _to_stop(self, queue: Any) -> bool:
+        return self._wake.is_set() or queue.store.closed or not self._mapping.polling
+
+    def _matching(self, queue: Any, function: Any, batch: list[Any]) -> list[Delivery]:
+        """What the filter lets through, as records; the rest is deleted (LS-023)."""
+        patterns, window_s = self._mapping.patterns, self._mapping.max_batch_window
+        passed, others = [], []
+        for message in batch:
+            record = make_record(message, queue.queue_arn, queue.region, window_s)
+            if matches(record, patterns):
+                passed.append(Delivery(message, encode_record(record)))
+            else:
+                others.append(message)
+        self._delete(queue, function, others)
         return passed
 
-    def _record(self, queue: Any, message: Any) -> dict:
-        return make_record(message, queue.queue_arn, queue.region, self._mapping.max_batch_window)
+    def _hand_over(self, queue: Any, parts: list[list[Delivery]]) -> None:
+        if parts:
+            with self._room:
+                self._busy += 1
+            self._pool.submit(self._process, queue, parts)
 
-    def _within_limit(self, queue: Any, batch: list[Any]) -> list[list[Any]]:
-        """Split a batch so that no event is larger than 6 MB."""
-        parts: list[list[Any]] = []
-        size = MAX_EVENT_BYTES
-        for message in batch:
-            length = len(self._event(queue, [message]))
-            if size + length > MAX_EVENT_BYTES:
-                parts.append([])
-                size = 0
-            parts[-1].append(message)
-            size += length
-        return parts
-
-    def _event(self, queue: Any, messages: list[Any]) -> bytes:
-        return make_event(messages, queue.queue_arn, queue.region, self._mapping.max_batch_window)
-
-    def _process(self, queue: Any, function: Any, batch: list[Any], visible_again: float) -> None:
+    def _process(self, queue: Any, parts: list[list[Delivery]]) -> None:
+        """Invoke for each part in turn. After a failure the rest comes back with it."""
         try:
-            result = self._invoke(function, self._event(queue, batch), visible_again)
-            if result is not None and result.error is None:
-                failed = self._reported(result.payload, {message.id for message in batch})
-                self._delete(queue, function, [m for m in batch if m.id not in failed])
+            handled = self._process_part(queue, parts[0])
+            for part in parts[1:]:
+                if not handled or now_ms() >= visible_again_ms(part):
+                    break
+                handled = self._process_part(queue, part)
         except Exception:  # the messages come back; the server's log says why
             traceback.print_exc()
         finally:
@@ -163,14 +193,34 @@ class Poller:
                 self._busy -= 1
                 self._room.notify_all()
 
-    def _invoke(self, function: Any, event: bytes, visible_again: float) -> Any:
-        """Invoke once; while throttled, again until the messages are visible again."""
+    def _process_part(self, queue: Any, part: list[Delivery]) -> bool:
+        """Whether every message was handled."""
+        function = self._function()
+        if function is None:
+            return False
+        event = make_event([delivery.record for delivery in part])
+        result = self._invoke(function, event, visible_again_ms(part))
+        if result is None or result.error is not None:
+            return False
+        failed = self._reported(result.payload, {each.message.id for each in part})
+        done = [each.message for each in part if each.message.id not in failed]
+        self._delete(queue, function, done)
+        return not failed
+
+    def _invoke(self, function: Any, event: bytes, until_ms: int) -> Any:
+        """Invoke once; while throttled, again until the messages are visible again.
+
+        None when the function never ran.
+        """
         pause_s = 0.1
         while True:
             try:
                 return self._backend.run(function, event, str(uuid.uuid4()))
+            except Stopped:
+                return None
             except Throttled:
-                if time.monotonic() + pause_s > visible_again:
+                left_s = (until_ms - now_ms()) / 1000
+                if pause_s > left_s:
                     return None
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 2, 5.0)
@@ -181,7 +231,26 @@ class Poller:
         return failed_ids(payload, ids)
 
     def _delete(self, queue: Any, function: Any, messages: list[Any]) -> None:
-        if not messages or not self._may(function, queue, "Delete"):
-            return
-        for message in messages:
-            queue.store.delete(message.id, message.approximate_receive_count)
+        """Delete messages, if the function's role allows it; else they come back."""
+        if messages and self._may("Delete", function, queue):
+            for message in messages:
+                queue.store.delete(message.id, message.approximate_receive_count)
+
+
+def visible_again_ms(part: list[Delivery]) -> int:
+    """When the first message of a batch is visible again, in ms since the epoch."""
+    return min(delivery.message.due for delivery in part)
+
+
+def within_limit(deliveries: list[Delivery]) -> list[list[Delivery]]:
+    """Split a batch so that no event is larger than 6 MB."""
+    parts: list[list[Delivery]] = []
+    size = MAX_EVENT_BYTES
+    for delivery in deliveries:
+        length = len(delivery.record) + 1  # and a comma
+        if size + length > MAX_EVENT_BYTES:
+            parts.append([])
+            size = len(make_event([]))
+        parts[-1].append(delivery)
+        size += length
+    return parts

@@ -21,13 +21,11 @@ os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 os.environ.setdefault("MOTO_ENABLE_ISO_REGIONS", "false")
 
 from cheroot.wsgi import Server
+from flask import Flask
 from moto import backends
 from moto.core import responses
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from moto.sqs.models import sqs_backends
 
-from helpers.localaws import functions, invocations, sqs
-from helpers.localaws.executor import Executor
 from helpers.localaws.settings import STATUS_PATH
 
 HOST = "127.0.0.1"
@@ -38,24 +36,51 @@ IDLE_CHECK_S = 0.5
 
 
 class Application:
-    """moto's application, and a status page: GET tells who this is, DELETE ends the server."""
+    """moto's application, and a status page: GET tells who this is, DELETE ends the server.
 
-    def __init__(self, about: dict[str, Any]) -> None:
+    moto makes the application of a service when it is first asked for. Our own services are
+    put in place then too: importing them takes a quarter of the time until the first answer.
+    """
+
+    def __init__(self, about: dict[str, Any], folder: Path) -> None:
+        self.endpoint_url = ""
         self.last_request = time.monotonic()
         self.told_to_end = threading.Event()
         self._about = about
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._folder = folder
+        self._services: Any = None
+        self._moto = DomainDispatcherApplication(self._make)
+
+    def _make(self, service: str) -> Flask:
+        if service != "sts" and self._services is None:
+            from helpers.localaws import services
+
+            services.start(self._folder, self.endpoint_url)
+            self._services = services
+        return create_backend_app(service)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == STATUS_PATH:
-            if environ["REQUEST_METHOD"] == "DELETE":
-                self.told_to_end.set()
-            body = json.dumps(self._about).encode()
-            headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-            start_response("200 OK", headers)
-            return [body]
+            return self._status(environ, start_response)
         self.last_request = time.monotonic()
+        refused = self._services and self._services.refuse(environ)
+        if refused:
+            start_response(refused.status, refused.headers)
+            return [refused.body]
         return self._moto(environ, start_response)
+
+    def _status(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "DELETE":
+            self.told_to_end.set()
+        body = json.dumps(self._about).encode()
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        start_response("200 OK", headers)
+        return [body]
+
+    def stop(self) -> None:
+        """End all workers, and let the calls return that wait for a message."""
+        if self._services is not None:
+            self._services.stop()
 
 
 def serve(
@@ -69,24 +94,18 @@ def serve(
     """
     shutil.rmtree(folder, ignore_errors=True)
     remember_what_moto_looks_up()
-    application = Application(about)
+    application = Application(about, folder)
     server = listen(port, application)
-    endpoint_url = f"http://{HOST}:{server.bind_addr[1]}"
-    executor = Executor(
-        folder, endpoint_url, invocations.role_credentials, invocations.may_write_logs
-    )
-    sqs.install()
-    functions.install(executor)
+    application.endpoint_url = f"http://{HOST}:{server.bind_addr[1]}"
 
     def shut_down() -> None:
-        end_waiting()
-        executor.stop()
+        application.stop()
         server.stop()
 
     threading.Thread(
         target=at_the_end, args=[application, idle_s, shut_down], name="end", daemon=True
     ).start()
-    ready(endpoint_url)
+    ready(application.endpoint_url)
     try:
         server.serve()
     finally:
@@ -123,11 +142,3 @@ def at_the_end(application: Application, idle_s: float, shut_down: Callable[[], 
         if application.told_to_end.wait(min(IDLE_CHECK_S, idle_s)):
             break
     shut_down()
-
-
-def end_waiting() -> None:
-    """Let long polls return: a server that stops waits for the calls that it is answering."""
-    for account in sqs_backends.values():
-        for backend in account.values():
-            for queue in list(backend.queues.values()):
-                queue.store.close()

@@ -8,6 +8,7 @@ answers in `sqs_answers`.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import time
@@ -49,6 +50,13 @@ class Message(moto_sqs.Message):
         return system.attribute_md5
 
 
+class Statement(dict):
+    """A statement of a queue policy. It need not have a Sid, which moto always asks for."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
 class Queue(moto_sqs.Queue):
     """A queue whose messages are in a `MessageStore`."""
 
@@ -58,18 +66,27 @@ class Queue(moto_sqs.Queue):
         self.store = MessageStore(self.queue_arn, self.fifo_queue)
 
     def _set_attributes(self, attributes: dict[str, Any], now: float | None = None) -> None:
+        if "Policy" not in attributes and hasattr(self, "_policy_json"):
+            attributes = {**attributes, "Policy": self.policy}  # moto would remove it
         super()._set_attributes(attributes, now)
         self.last_modified_timestamp = int(self.last_modified_timestamp)
 
     @property
     def policy(self) -> str | None:
-        return moto_sqs.Queue.policy.fget(self)
+        """The policy as it was given (LS-136), or as permissions have changed it since."""
+        text, document = self._given_policy
+        return text if document == self._policy_json else moto_sqs.Queue.policy.fget(self)
 
     @policy.setter
     def policy(self, policy: str | None) -> None:
         moto_sqs.Queue.policy.fset(self, policy)
+        document = self._policy_json
         if not policy:
-            self._policy_json["Version"] = "2008-10-17"  # LS-136: of AddPermission's policies
+            document["Version"] = "2008-10-17"  # LS-136: of AddPermission's policies
+        statements = document["Statement"]
+        statements = statements if isinstance(statements, list) else [statements]
+        document["Statement"] = [Statement(each) for each in statements]
+        self._given_policy = (policy or None, copy.deepcopy(document))
 
     def _counts(self) -> dict[str, int]:
         return self.store.counts(self.message_retention_period)
@@ -90,7 +107,7 @@ class Queue(moto_sqs.Queue):
         self, count: int, wait_s: float, visibility_s: int, give_up: Any = None
     ) -> list[Message]:
         """Receive up to `count` messages; what was received too often goes to the DLQ."""
-        dead_letter_queue = self.dead_letter_queue
+        dead_letter_queue = self._find_dead_letter_queue()
         max_receives = self.redrive_policy["maxReceiveCount"] if dead_letter_queue else None
         deadline = time.monotonic() + wait_s
         while True:
@@ -103,10 +120,31 @@ class Queue(moto_sqs.Queue):
                 give_up,
             )
             for message in dead:
-                message.dead_letter_source_arn = self.queue_arn
-                dead_letter_queue.store.add(message)
+                self._bury(message, dead_letter_queue)
             if delivered or not dead:
                 return delivered
+
+    def _find_dead_letter_queue(self) -> Queue | None:
+        """The queue that has the dead-letter queue's ARN now: it may have been made anew.
+
+        While there is none, messages stay where they are, and no message is lost.
+        """
+        if not self.redrive_policy:
+            return None
+        backend = moto_sqs.sqs_backends[self.account_id][self.region]
+        return backend.queue_by_arn(self.redrive_policy["deadLetterTargetArn"])
+
+    def _bury(self, message: Message, dead_letter_queue: Queue) -> None:
+        """Move a message to the dead-letter queue (LS-066).
+
+        A FIFO queue starts its retention anew and replaces its deduplication id (SQS Developer
+        Guide, "Using dead-letter queues" and "Configure a dead-letter queue redrive").
+        """
+        message.dead_letter_source_arn = self.queue_arn
+        if self.fifo_queue:
+            message.sent_timestamp = now_ms()
+            message.deduplication_id = message.id
+        dead_letter_queue.store.add(message)
 
 
 class Backend(moto_sqs.SQSBackend):
@@ -126,14 +164,13 @@ class Backend(moto_sqs.SQSBackend):
     def create_queue(self, name: str, tags: dict[str, str] | None = None, **kwargs: Any) -> Queue:
         kwargs.pop("region", None)
         existing = self.queues.get(name)
-        rules.check_attributes(kwargs, fifo=name.endswith(".fifo"), creating=True)
+        rules.check_attributes(kwargs, name.endswith(".fifo"), True, self.queue_by_arn)
         if existing is None:
             self._check_not_deleted_recently(name)
         queue = Queue(name, self.region_name, self.account_id, **kwargs)
         if existing is not None:
             rules.check_same_attributes(existing, queue, kwargs)
-            queue = existing
-        self.queues[name] = queue
+        queue = self.queues.setdefault(name, queue)
         if tags:
             queue.tags = tags
         return queue
@@ -154,7 +191,7 @@ class Backend(moto_sqs.SQSBackend):
 
     def set_queue_attributes(self, queue_name: str, attributes: dict[str, Any]) -> Queue:
         queue = self.get_queue(queue_name)
-        rules.check_attributes(attributes, fifo=queue.fifo_queue, creating=False)
+        rules.check_attributes(attributes, queue.fifo_queue, False, self.queue_by_arn)
         return super().set_queue_attributes(queue_name, attributes)
 
     def queue_by_arn(self, arn: str) -> Queue | None:
@@ -282,6 +319,7 @@ class Backend(moto_sqs.SQSBackend):
     def change_message_visibility(
         self, queue_name: str, receipt_handle: str, visibility_timeout: int
     ) -> None:
+        rules.check_visibility(visibility_timeout)
         queue = self.get_queue(queue_name)
         message_id, receive_count = self._read_handle(queue, receipt_handle)
         if not queue.store.change_visibility(message_id, receive_count, int(visibility_timeout)):
@@ -296,7 +334,7 @@ class Backend(moto_sqs.SQSBackend):
         return self._each_entry(
             entries,
             lambda entry: self.change_message_visibility(
-                queue_name, entry["ReceiptHandle"], entry["VisibilityTimeout"]
+                queue_name, entry["ReceiptHandle"], entry.get("VisibilityTimeout")
             ),
         )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
-from moto.sqs.exceptions import EmptyBatchRequest, SQSException
+from moto.sqs.exceptions import EmptyBatchRequest
 from moto.sqs.responses import SQSResponse
 
-from helpers.localaws.sqs_rules import check_receive, simple_queue_error
+from helpers.localaws.sqs_rules import check_entries, check_receive, simple_queue_error
 
 SYSTEM_ATTRIBUTES = (
     "ApproximateReceiveCount",
@@ -23,15 +23,22 @@ SYSTEM_ATTRIBUTES = (
 )
 
 
+MOTOS_INVALID_PARAMETER_VALUE = "com.amazonaws.sqs#InvalidParameterValue"
+INVALID_PARAMETER_VALUE = "com.amazon.coral.service#InvalidParameterValueException"
+
+
 class Responses(SQSResponse):
     """moto's SQS responses, where their shape or texts differ from AWS's."""
 
     def serialized(self, action_result: ActionResult) -> Any:
-        """moto answers this error with 400; AWS with 404 (LS-120)."""
+        """moto knows neither the status of one error nor the full name of another."""
         status, headers, body = super().serialized(action_result)
-        error = action_result.result
-        if isinstance(error, SQSException) and error.code == "ResourceNotFoundException":
-            status = 404
+        code = getattr(action_result.result, "code", None)
+        if code == "ResourceNotFoundException":
+            status = 404  # LS-120
+        elif code == "InvalidParameterValue":  # boto3 shows the full name as QueryErrorCode
+            headers["X-Amzn-Errortype"] = INVALID_PARAMETER_VALUE
+            body = body.replace(MOTOS_INVALID_PARAMETER_VALUE, INVALID_PARAMETER_VALUE, 1)
         return status, headers, body
 
     def send_message(self) -> ActionResult:
@@ -81,6 +88,7 @@ class Responses(SQSResponse):
         return {"AWSTraceHeader": {"DataType": "String", "StringValue": header}} if header else {}
 
     def delete_message_batch(self) -> ActionResult:
+        check_entries(self._get_param("Entries", []))  # before moto looks at the handles
         return without_empty(super().delete_message_batch(), "Failed", "Successful")
 
     def change_message_visibility_batch(self) -> ActionResult:

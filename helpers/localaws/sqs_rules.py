@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from moto.sqs import models as moto_sqs
@@ -16,6 +17,7 @@ from moto.sqs.exceptions import (
     InvalidAttributeName,
     InvalidAttributeValue,
     InvalidParameterValue,
+    MaxVisibilityTimeout,
     MissingParameter,
     SQSException,
 )
@@ -29,15 +31,22 @@ ATTRIBUTE_RANGES = {
     "ReceiveMessageWaitTimeSeconds": (0, 20),
     "VisibilityTimeout": (0, MAXIMUM_VISIBILITY_TIMEOUT),
 }
-KNOWN_ATTRIBUTES = {
-    *moto_sqs.Queue.BASE_ATTRIBUTES,
-    *moto_sqs.Queue.FIFO_ATTRIBUTES,
+SETTABLE_ATTRIBUTES = {
+    *ATTRIBUTE_RANGES,
+    *FIFO_ONLY,
     *moto_sqs.Queue.KMS_ATTRIBUTES,
+    "Policy",
     "RedriveAllowPolicy",
+    "RedrivePolicy",
+    "SqsManagedSseEnabled",
 }
+MAX_RECEIVE_COUNT = 1000
+QUEUE_ARN = re.compile(r"arn:[^:]+:sqs:[^:]+:[^:]+:[^:]+")
 ILLEGAL_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+MAX_MESSAGE_ATTRIBUTES = 10
 MAX_ATTRIBUTE_NAME = 256
 ATTRIBUTE_NAME = re.compile(r"[\w.-]+")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 BATCH_ENTRY_ID = re.compile(r"[a-zA-Z0-9_-]{1,80}")
 GROUP_ID = re.compile(r"[a-zA-Z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 
@@ -47,17 +56,24 @@ def simple_queue_error(code: str, text: str) -> SQSException:
     return SQSException(f"AWS.SimpleQueueService.{code}", text)
 
 
-def check_attributes(attributes: dict[str, Any], fifo: bool, creating: bool) -> None:
-    """Queue attributes that AWS would refuse: names and ranges (LS-105)."""
+def check_attributes(
+    attributes: dict[str, Any], fifo: bool, creating: bool, find_queue: Callable[[str], Any]
+) -> None:
+    """Queue attributes that AWS would refuse: names, ranges and policies (LS-105, LS-119).
+
+    `find_queue` finds a queue by its ARN.
+    """
     for name, value in attributes.items():
-        if name not in KNOWN_ATTRIBUTES:
+        if name not in SETTABLE_ATTRIBUTES:
             raise InvalidAttributeName(name)
         if name in ATTRIBUTE_RANGES:
             check_range(name, value)
         if name in FIFO_ONLY:
             check_fifo_attribute(name, value, fifo, creating)
-        if name == "RedrivePolicy":
-            check_redrive_policy(value)
+        if name == "RedrivePolicy" and value:
+            check_redrive_policy(value, fifo, find_queue)
+        if name == "Policy" and value:
+            check_policy(value)
     if creating and fifo and str(attributes.get("FifoQueue", "")).lower() != "true":
         raise InvalidParameterValue(
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
@@ -91,15 +107,52 @@ def only_on_fifo(name: str) -> SQSException:
     )
 
 
-def check_redrive_policy(value: Any) -> None:
-    """A maxReceiveCount that is not a number (LS-119); moto checks the rest."""
+def check_redrive_policy(text: str, fifo: bool, find_queue: Callable[[str], Any]) -> None:
+    """Where a queue's dead messages go, and after how many receives (LS-119)."""
     try:
-        policy = json.loads(value) if value else {}
-        int(policy.get("maxReceiveCount", 1))
-    except (TypeError, ValueError, AttributeError):
-        raise InvalidParameterValue(
-            f"Value {value} for parameter RedrivePolicy is invalid."
-        ) from None
+        policy = json.loads(text)
+    except ValueError:
+        policy = None
+    if policy == {}:
+        return  # moto removes the policy
+    if not isinstance(policy, dict):
+        raise InvalidParameterValue("Redrive policy is not a dict or valid json")
+    for name in ("deadLetterTargetArn", "maxReceiveCount"):
+        if policy.get(name) is None:
+            raise wrong_redrive(
+                text, f"Redrive policy does not contain mandatory attribute: {name}."
+            )
+    arn, count = policy["deadLetterTargetArn"], policy["maxReceiveCount"]
+    if not re.fullmatch("[0-9]{1,4}", str(count)) or not 1 <= int(count) <= MAX_RECEIVE_COUNT:
+        raise wrong_redrive(
+            text,
+            f"Invalid value for maxReceiveCount: {count}, valid values are from 1 to "
+            f"{MAX_RECEIVE_COUNT} both inclusive.",
+        )
+    if not QUEUE_ARN.fullmatch(str(arn)):
+        raise wrong_redrive(text, "Invalid value for deadLetterTargetArn.")
+    dead_letter_queue = find_queue(arn)
+    if dead_letter_queue is None:
+        raise wrong_redrive(text, "Dead letter target does not exist.")
+    if dead_letter_queue.fifo_queue != fifo:
+        raise wrong_redrive(text, "Dead-letter queue must be same type of queue as the source.")
+
+
+def wrong_redrive(text: str, reason: str) -> SQSException:
+    return InvalidParameterValue(
+        f"Value {text} for parameter RedrivePolicy is invalid. Reason: {reason}"
+    )
+
+
+def check_policy(text: str) -> None:
+    """A queue policy: JSON with one statement or a list of them (LS-136)."""
+    try:
+        statements = json.loads(text)["Statement"]
+    except (ValueError, TypeError, KeyError):
+        raise InvalidAttributeValue("Policy") from None
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if not isinstance(statement, dict):
+            raise InvalidAttributeValue("Policy")
 
 
 def check_same_attributes(existing: Any, wanted: Any, given: dict[str, Any]) -> None:
@@ -114,8 +167,19 @@ def check_same_attributes(existing: Any, wanted: Any, given: dict[str, Any]) -> 
             )
 
 
+def check_message_attributes(attributes: dict[str, Any]) -> None:
+    """A message's attributes: how many, and each of them (LS-118)."""
+    if len(attributes) > MAX_MESSAGE_ATTRIBUTES:
+        raise InvalidParameterValue(
+            f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum "
+            f"[{MAX_MESSAGE_ATTRIBUTES}]."
+        )
+    for name, attribute in attributes.items():
+        check_attribute(name, attribute)
+
+
 def check_attribute(name: str, attribute: dict[str, Any]) -> None:
-    """A message attribute: its name, type and value (LS-118)."""
+    """A message attribute: its name, type and value."""
     if not is_attribute_name(name):
         raise InvalidParameterValue(
             f"The message attribute name '{name}' is invalid. Attribute name can contain A-Z, "
@@ -129,13 +193,17 @@ def check_attribute(name: str, attribute: dict[str, Any]) -> None:
     kind = data_type.split(".")[0]
     if kind not in ("String", "Number", "Binary") or len(data_type) > MAX_ATTRIBUTE_NAME:
         raise InvalidParameterValue(
-            f"The message attribute '{name}' has an invalid message attribute type, the set of "
-            "supported type prefixes is Binary, Number, and String."
+            f"The type of message (user) attribute '{name}' is invalid. You must use only the "
+            "following supported type prefixes: Binary, Number, String."
         )
     value = attribute.get("BinaryValue" if kind == "Binary" else "StringValue")
     if not value:
         raise InvalidParameterValue(
             f"Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
+        )
+    if kind == "Number" and not NUMBER.fullmatch(value):
+        raise InvalidParameterValue(
+            f"Can't cast the value of message (user) attribute '{name}' to a number."
         )
     if isinstance(value, str) and ILLEGAL_CHARACTERS.search(value):
         raise illegal_characters()
@@ -166,8 +234,7 @@ def check_message(queue: Any, body: str, attributes: dict[str, Any]) -> None:
         raise MissingParameter("MessageBody")
     if ILLEGAL_CHARACTERS.search(body):
         raise illegal_characters()
-    for name, attribute in attributes.items():
-        check_attribute(name, attribute)
+    check_message_attributes(attributes)
     if message_size(body, attributes) > queue.maximum_message_size:
         raise InvalidParameterValue(
             "One or more parameters are invalid. Reason: Message must be shorter than "
@@ -188,7 +255,7 @@ def message_size(body: str, attributes: dict[str, Any]) -> int:
 def check_placement(
     queue: Any, delay_seconds: int | None, deduplication_id: str | None, group_id: str | None
 ) -> None:
-    """Delay, message group and deduplication id (LS-121, LS-131, LS-135)."""
+    """Delay, message group and deduplication id (LS-121, LS-131, LS-134, LS-135)."""
     for name, value in (
         ("MessageGroupId", group_id),
         ("MessageDeduplicationId", deduplication_id),
@@ -200,6 +267,8 @@ def check_placement(
             )
     if queue.fifo_queue:
         check_fifo_placement(queue, delay_seconds, deduplication_id, group_id)
+    elif deduplication_id is not None:
+        raise not_for_this_type("MessageDeduplicationId", deduplication_id)
     elif delay_seconds is not None and not 0 <= int(delay_seconds) <= 900:
         raise InvalidParameterValue(
             f"Value {delay_seconds} for parameter DelaySeconds is invalid. Reason: "
@@ -218,10 +287,14 @@ def check_fifo_placement(
             "MessageDeduplicationId provided explicitly"
         )
     if delay_seconds:
-        raise InvalidParameterValue(
-            f"Value {delay_seconds} for parameter DelaySeconds is invalid. Reason: The request "
-            "include parameter that is not valid for this queue type."
-        )
+        raise not_for_this_type("DelaySeconds", delay_seconds)
+
+
+def not_for_this_type(name: str, value: Any) -> SQSException:
+    return InvalidParameterValue(
+        f"Value {value} for parameter {name} is invalid. Reason: The request include parameter "
+        "that is not valid for this queue type."
+    )
 
 
 def check_fifo_entries(queue: Any, entries: list[dict[str, Any]]) -> None:
@@ -268,6 +341,14 @@ def failed_entry(entry_id: str, error: SQSException) -> dict[str, Any]:
     """What a batch response says of an entry that failed (LS-111)."""
     text = error.message.replace("parameters are invalid", "parameters cannot be validated")
     return {"Id": entry_id, "SenderFault": True, "Code": error.code, "Message": text}
+
+
+def check_visibility(seconds: int | None) -> None:
+    """The new timeout of ChangeMessageVisibility; moto's texts, AWS's are not recorded."""
+    if seconds is None:
+        raise MissingParameter("VisibilityTimeout")
+    if not 0 <= int(seconds) <= MAXIMUM_VISIBILITY_TIMEOUT:
+        raise MaxVisibilityTimeout()
 
 
 def check_receive(count: int, wait_s: int, visibility_s: int) -> None:

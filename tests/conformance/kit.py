@@ -1,17 +1,18 @@
 """What the conformance tests share: clients of one endpoint, and things set up early.
 
 The tests know nothing of the server behind the endpoint. Functions and triggers need a
-while to become active, on AWS a minute; so a test module declares at import what it needs,
-and all of it is set up together, before the first test. A declared thing that could not be
-set up fails the tests that use it, and no other.
+while to become active, on AWS a minute; so a test module declares in its global variables
+what it needs, and all of it is set up together, before the module's first test. A declared
+thing that could not be set up fails the tests that use it, and no other.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import boto3
@@ -53,26 +54,21 @@ def refusal(call: Any, **arguments: Any) -> tuple[int, str, str]:
     raise AssertionError("The call was not refused.")
 
 
-started_early: list[Callable[[Aws], None]] = []
+class Early:
+    """A function to call before the first test of its module, for what takes long by itself."""
 
-
-def at_set_up(start: Callable[[Aws], None]) -> Callable[[Aws], None]:
-    """A function to call before the first test, for what takes long to happen by itself."""
-    started_early.append(start)
-    return start
+    def __init__(self, start: Callable[[Aws], None]) -> None:
+        self.start = start
 
 
 class Declared:
-    """A function that is there when the first test starts."""
-
-    all: list[Declared] = []
+    """A function that is there when the first test of its module starts."""
 
     def __init__(self, source: str, **settings: Any) -> None:
         self.made_name = unique("fn")
         self.source = source
         self.settings = settings
         self.failure: Exception | None = None
-        Declared.all.append(self)
 
     @property
     def name(self) -> str:
@@ -88,8 +84,6 @@ class Scenario:
     attributes of the queue; a FIFO queue has `fifo=True`. The settings that follow
     `timeout` are the trigger's own.
     """
-
-    all: list[Scenario] = []
 
     def __init__(
         self,
@@ -115,7 +109,6 @@ class Scenario:
         self.sent: list[dict[str, Any]] = []
         self.created: dict[str, Any] = {}
         self.failure: Exception | None = None
-        Scenario.all.append(self)
 
 
 @dataclass(frozen=True)
@@ -320,17 +313,23 @@ class Aws:
 
     # -- what is set up before the first test ------------------------------------------
 
-    def set_up(self) -> None:
-        for declared in Declared.all:
-            attempt(declared, self._create, declared)
-        for scenario in Scenario.all:
+    def set_up(self, module: ModuleType) -> None:
+        """Set up all that a module declares, together."""
+        declared = list(declared_in(module))
+        scenarios = [each for each in declared if isinstance(each, Scenario)]
+        functions = [each for each in declared if isinstance(each, Declared)]
+        functions += [scenario.function for scenario in scenarios]
+        for function in functions:
+            attempt(function, self._create, function)
+        for scenario in scenarios:
             attempt(scenario, self._fill, scenario)
-        for declared in Declared.all:
-            attempt(declared, self.wait_active, declared.made_name)
-        for scenario in Scenario.all:
+        for function in functions:
+            attempt(function, self.wait_active, function.made_name)
+        for scenario in scenarios:
             attempt(scenario, self._connect, scenario)
-        for start in started_early:
-            start(self)
+        for each in declared:
+            if isinstance(each, Early):
+                each.start(self)
 
     def _create(self, declared: Declared) -> None:
         when_role_is_ready(
@@ -383,6 +382,17 @@ class Aws:
                 call()
             except (ClientError, BotoCoreError):
                 pass  # a test deleted it already
+
+
+def declared_in(module: ModuleType) -> Iterator[Any]:
+    """The values of a module's global variables, and those in its lists and dictionaries."""
+    for value in vars(module).values():
+        if isinstance(value, dict):
+            yield from value.values()
+        elif isinstance(value, (list, tuple)):
+            yield from value
+        else:
+            yield value
 
 
 def attempt(thing: Declared | Scenario, call: Callable[..., Any], *arguments: Any) -> None:

@@ -7,15 +7,19 @@ import time
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from tests.conformance.kit import Aws, at_set_up, poll, refusal, unique
+from tests.conformance.kit import Aws, Early, poll, refusal, unique
 
 LIMIT = 1_048_576
 TOO_LONG = "One or more parameters are invalid. Reason: Message must be shorter than {} bytes."
 TRACE = "Root=1-3152b799-8954dae64eda91bc9a23a7e8;Parent=7fa8c0f79203be72;Sampled=1"
 UNKNOWN = {
-    "LS-118": "the texts for a wrong attribute name, type or character are moto's; AWS's are not "
-    "recorded, only that it refuses",
+    "LS-112": "AWS's words for a VisibilityTimeout out of range are not recorded; here, for "
+    "ReceiveMessage, they are like those for WaitTimeSeconds, and for ChangeMessageVisibility "
+    "moto's",
+    "LS-118": "of AWS's words only those for an empty value are recorded; for a wrong name they "
+    "are moto's here, for a wrong type or number as users of AWS quote them",
 }
 UNTIL_RETENTION_S = 61
 
@@ -37,7 +41,7 @@ def first(aws, url: str, **arguments) -> dict:
 too_old: dict[str, Any] = {}
 
 
-@at_set_up
+@Early
 def send_what_expires(aws: Aws) -> None:
     """LS-107: a queue that keeps messages for 60 s, with one in flight and one visible."""
     url, _ = aws.queue(MessageRetentionPeriod=60, VisibilityTimeout=300)
@@ -75,6 +79,17 @@ def test_LS_055_a_long_poll_ends_when_a_message_arrives(aws, of_the_queue) -> No
     answer = aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, **wait)
     assert bodies(answer["Messages"]) == ["late"]
     assert 0.5 < time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("of_the_queue", [True, False])
+def test_LS_055_a_long_poll_does_not_wait_for_more_messages(aws, of_the_queue) -> None:
+    url, _ = aws.queue(ReceiveMessageWaitTimeSeconds=20 if of_the_queue else 0)
+    aws.sqs.send_message(QueueUrl=url, MessageBody="there")
+    wait = {} if of_the_queue else {"WaitTimeSeconds": 20}
+    began = time.monotonic()
+    answer = aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, **wait)
+    assert bodies(answer["Messages"]) == ["there"]
+    assert time.monotonic() - began < 15
 
 
 def test_LS_056_a_message_comes_back_after_its_visibility_timeout(aws) -> None:
@@ -423,6 +438,25 @@ def test_LS_118_refused_attributes(aws, name, attribute) -> None:
     assert refusal(aws.sqs.send_message, **call)[0] == 400
 
 
+def test_LS_118_what_is_refused_and_why(aws) -> None:
+    url, _ = aws.queue()
+    eleven = {f"name-{number}": text("x") for number in range(11)}
+    no_number = {"Age": {"DataType": "Number", "StringValue": "old"}}
+    wrong_type = {"Name": {"DataType": "string", "StringValue": "x"}}
+    for given, message in (
+        (eleven, "Number of message attributes [11] exceeds the allowed maximum [10]."),
+        (no_number, "Can't cast the value of message (user) attribute 'Age' to a number."),
+        (
+            wrong_type,
+            "The type of message (user) attribute 'Name' is invalid. You must use only the "
+            "following supported type prefixes: Binary, Number, String.",
+        ),
+    ):
+        call = {"QueueUrl": url, "MessageBody": "x", "MessageAttributes": given}
+        error = (400, "InvalidParameterValue", message)
+        assert refusal(aws.sqs.send_message, **call) == error
+
+
 def test_LS_118_letters_beyond_ascii_are_accepted(aws) -> None:
     url, _ = aws.queue()
     given = {"größe-é": text("x")}
@@ -435,6 +469,17 @@ def test_LS_134_a_message_group_on_a_standard_queue(aws) -> None:
     sent = aws.sqs.send_message(QueueUrl=url, MessageBody="x", MessageGroupId="tenant-1")
     assert "SequenceNumber" not in sent
     assert first(aws, url)["Attributes"]["MessageGroupId"] == "tenant-1"
+
+
+def test_LS_134_a_deduplication_id_is_for_fifo_queues_only(aws) -> None:
+    url, _ = aws.queue()
+    call = {"QueueUrl": url, "MessageBody": "x", "MessageDeduplicationId": "d"}
+    assert refusal(aws.sqs.send_message, **call) == (
+        400,
+        "InvalidParameterValue",
+        "Value d for parameter MessageDeduplicationId is invalid. Reason: The request include "
+        "parameter that is not valid for this queue type.",
+    )
 
 
 @pytest.mark.parametrize("value", ["", "x" * 129, "a b"])
@@ -484,6 +529,42 @@ def test_LS_138_system_attributes_have_a_checksum_of_their_own(aws) -> None:
     assert traced["MD5OfMessageAttributes"] == plain["MD5OfMessageAttributes"]
     assert "MD5OfMessageSystemAttributes" not in plain
     assert traced["MD5OfMessageSystemAttributes"] == "5ae4d5d7636402d80f4eb6d213245a88"
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "code"),
+    [
+        ("send_message", {"MessageBody": "x" * (LIMIT + 1)}, "InvalidParameterValueException"),
+        ("send_message", {"MessageBody": ""}, "MissingRequiredParameterException"),
+        ("send_message", {"MessageBody": "\x00"}, "InvalidMessageContents"),
+        ("receive_message", {"MaxNumberOfMessages": 11}, "InvalidParameterValueException"),
+        ("remove_permission", {"Label": "none"}, "InvalidParameterValueException"),
+        (
+            "send_message_batch",
+            {"Entries": [{"Id": str(n), "MessageBody": "x"} for n in range(11)]},
+            "TooManyEntriesInBatchRequest",
+        ),
+        (
+            "delete_message_batch",
+            {"Entries": [{"Id": "a:b", "ReceiptHandle": "x"}]},
+            "InvalidBatchEntryId",
+        ),
+        (
+            "send_message_batch",
+            {"Entries": [{"Id": id_, "MessageBody": "x" * LIMIT} for id_ in "ab"]},
+            "BatchRequestTooLong",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_LS_061_LS_062_LS_109_LS_110_LS_112_LS_136_query_error_codes(
+    aws, operation, arguments, code
+) -> None:
+    url, _ = aws.queue()
+    with pytest.raises(ClientError) as caught:
+        getattr(aws.sqs, operation)(QueueUrl=url, **arguments)
+    error = caught.value.response["Error"]
+    assert (error["QueryErrorCode"], error["Type"]) == (code, "Sender")
 
 
 @pytest.mark.slow

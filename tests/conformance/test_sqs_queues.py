@@ -21,6 +21,17 @@ def attributes(aws, url: str, *names: str) -> dict[str, str]:
     return answer.get("Attributes", {})
 
 
+def anyone_may_send(aws, queue_arn: str) -> str:
+    """A policy as people write it: indented, and its statement without a Sid."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{aws.account}:root"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=1)
+
+
 def test_LS_052_default_attributes(aws) -> None:
     url, arn = aws.queue()
     seen = attributes(aws, url)
@@ -104,6 +115,15 @@ def test_LS_102_changed_attributes_are_returned_and_others_kept(aws) -> None:
     aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "7"})
     seen = poll(lambda: attributes(aws, url), lambda a: a["DelaySeconds"] == "7", "the change")
     assert seen["VisibilityTimeout"] == "9"
+
+
+def test_LS_102_a_policy_outlives_other_changes(aws) -> None:
+    url, arn = aws.queue()
+    policy = anyone_may_send(aws, arn)
+    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "9"})
+    seen = poll(lambda: attributes(aws, url), lambda a: a["VisibilityTimeout"] == "9", "the change")
+    assert seen["Policy"] == policy
 
 
 def test_LS_103_create_with_other_attributes(aws) -> None:
@@ -198,19 +218,9 @@ def test_LS_108_the_bare_name_will_do_as_url(aws) -> None:
 
 def test_LS_136_a_policy_is_stored_verbatim_and_removed_by_an_empty_one(aws) -> None:
     url, arn = aws.queue()
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": f"arn:aws:iam::{aws.account}:root"},
-                "Action": "sqs:SendMessage",
-                "Resource": arn,
-            }
-        ],
-    }
-    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
-    assert json.loads(attributes(aws, url, "Policy")["Policy"]) == policy
+    text = anyone_may_send(aws, arn)
+    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": text})
+    assert attributes(aws, url, "Policy")["Policy"] == text
     aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
     assert attributes(aws, url, "Policy") == {}
 
@@ -247,8 +257,29 @@ def test_LS_136_permissions_come_and_go(aws) -> None:
     assert refusal(aws.sqs.remove_permission, QueueUrl=url, Label="other")[2] == reason.format(
         "other", "can't find label."
     )
+    aws.sqs.add_permission(**{**given, "Label": "second"})
     aws.sqs.remove_permission(QueueUrl=url, Label="crosstest")
+    [left] = json.loads(attributes(aws, url, "Policy")["Policy"])["Statement"]
+    assert left["Sid"] == "second"
+    aws.sqs.remove_permission(QueueUrl=url, Label="second")
     assert "Attributes" not in aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+
+
+def test_LS_136_a_permission_joins_a_policy_of_ones_own(aws) -> None:
+    url, arn = aws.queue()
+    own = anyone_may_send(aws, arn)
+    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": own})
+    aws.sqs.add_permission(
+        QueueUrl=url,
+        Label="receive",
+        AWSAccountIds=[aws.account],
+        Actions=["ReceiveMessage", "DeleteMessage"],
+    )
+    statements = json.loads(attributes(aws, url, "Policy")["Policy"])["Statement"]
+    assert len(statements) == 2
+    assert statements[1]["Action"] == ["SQS:ReceiveMessage", "SQS:DeleteMessage"]
+    aws.sqs.remove_permission(QueueUrl=url, Label="receive")
+    assert json.loads(attributes(aws, url, "Policy")["Policy"]) == json.loads(own)
 
 
 def test_LS_137_tags(aws) -> None:

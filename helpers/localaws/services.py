@@ -1,0 +1,36 @@
+"""The services that answer otherwise than moto's, and the executor behind them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from moto.awslambda_simple.models import lambda_simple_backends
+from moto.sqs.models import sqs_backends
+
+from helpers.localaws import functions, iam, invocations, logs_api, sqs
+from helpers.localaws.authorisation import refuse
+from helpers.localaws.executor import Executor
+
+__all__ = ["refuse", "start", "stop"]
+
+
+def start(folder: Path, endpoint_url: str) -> None:
+    """Put our services in the place of moto's. `folder`: for packages and environments."""
+    sqs.install()
+    iam.install()
+    logs_api.install()
+    functions.install(
+        Executor(folder, endpoint_url, invocations.role_credentials, invocations.may_write_logs)
+    )
+
+
+def stop() -> None:
+    """End triggers and workers, and let long polls return: a server's end waits for its calls."""
+    for account in sqs_backends.values():
+        for backend in account.values():
+            for queue in list(backend.queues.values()):
+                queue.store.close()
+    for account in lambda_simple_backends.values():
+        for backend in account.values():
+            backend.stop_mappings()
+    functions.Backend.executor.stop()

@@ -1,0 +1,138 @@
+"""Which action on which resource a request is, and how it is refused in each protocol."""
+
+from __future__ import annotations
+
+import io
+import json
+from urllib.parse import urlencode
+
+import pytest
+from moto.iam.models import iam_backends
+from moto.sts.models import sts_backends
+
+from helpers.localaws import authorisation
+
+ACCOUNT = "123456789012"
+LAMBDA = f"arn:aws:lambda:us-east-1:{ACCOUNT}"
+TRUST = json.dumps({"Statement": []})
+
+
+def request(service: str, body: bytes = b"", key: str = "ASIAKEY", **environ: str) -> dict:
+    """A signed request as WSGI hands it over."""
+    scope = f"{key}/20261124/us-east-1/{service}/aws4_request"
+    return {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http",
+        "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={scope}, Signature=x",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        **environ,
+    }
+
+
+def form(**parameters: str) -> tuple[bytes, dict[str, str]]:
+    return urlencode(parameters).encode(), {"CONTENT_TYPE": "application/x-www-form-urlencoded"}
+
+
+def judged(environ: dict, service: str) -> tuple[str, str | None]:
+    call = authorisation.read_call(environ, service, "us-east-1", ACCOUNT)
+    return authorisation.action_of(call), authorisation.resource_of(call)
+
+
+@pytest.fixture
+def session() -> object:
+    """A session of a role that allows nothing."""
+    iam, sts = iam_backends[ACCOUNT]["aws"], sts_backends[ACCOUNT]["aws"]
+    role = iam.create_role("powerless", TRUST, "/", "", "", [], "3600")
+    yield sts.assume_role("us-east-1", "fn", role.arn, "", 3600, "")
+    iam.delete_role("powerless")
+    sts.assumed_roles.clear()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "action", "resource"),
+    [
+        ("POST", "/2015-03-31/functions/f/invocations", "", "InvokeFunction", "function:f"),
+        ("GET", "/2015-03-31/functions/f", "Qualifier=2", "GetFunction", "function:f:2"),
+        (
+            *("GET", f"/2015-03-31/functions/{LAMBDA}:function:f:a/configuration", ""),
+            *("GetFunctionConfiguration", "function:f:a"),
+        ),
+        (
+            *("DELETE", "/2015-03-31/event-source-mappings/u", ""),
+            *("DeleteEventSourceMapping", "event-source-mapping:u"),
+        ),
+    ],
+)
+def test_lambda_calls(method, path, query, action, resource) -> None:
+    environ = request("lambda", PATH_INFO=path, REQUEST_METHOD=method, QUERY_STRING=query)
+    assert judged(environ, "lambda") == (f"lambda:{action}", f"{LAMBDA}:{resource}")
+
+
+def test_create_function_names_its_function_in_the_body() -> None:
+    body = json.dumps({"FunctionName": "new"}).encode()
+    environ = request("lambda", body, PATH_INFO="/2015-03-31/functions")
+    assert judged(environ, "lambda") == ("lambda:CreateFunction", f"{LAMBDA}:function:new")
+    assert environ["wsgi.input"].read() == body
+
+
+@pytest.mark.parametrize(
+    ("service", "target", "parameters", "action", "resource"),
+    [
+        ("sqs", "AmazonSQS.SendMessageBatch", {"QueueUrl": "http://x/1/q"}, "SendMessage", "q"),
+        ("sqs", "AmazonSQS.GetQueueUrl", {"QueueName": "q"}, "GetQueueUrl", "q"),
+        ("logs", "Logs_20140328.GetLogEvents", {"logGroupName": "g", "logStreamName": "s"},
+         "GetLogEvents", "log-group:g:log-stream:s"),
+        ("logs", "Logs_20140328.DescribeLogGroups", {}, "DescribeLogGroups",
+         "log-group::log-stream:"),
+    ],
+)  # fmt: skip
+def test_json_calls(service, target, parameters, action, resource) -> None:
+    environ = request(service, json.dumps(parameters).encode(), HTTP_X_AMZ_TARGET=target)
+    arn = f"arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}"
+    assert judged(environ, service) == (f"{service}:{action}", arn)
+
+
+def test_calls_with_other_credentials_are_not_judged(session) -> None:
+    body, kind = form(Action="ListQueues")
+    for key in ("test", "AKIAKEY", "ASIANOSESSION"):
+        assert authorisation.refuse(request("sqs", body, key, **kind)) is None
+    assert authorisation.refuse({"PATH_INFO": "/"}) is None
+    assert authorisation.refuse(request("sqs", body, session.access_key_id, **kind)) is not None
+
+
+def test_the_query_protocol_gets_xml(session) -> None:
+    body, kind = form(Action="SendMessage", QueueUrl="http://localhost/1/q", MessageBody="<&>")
+    environ = request("sqs", body, session.access_key_id, **kind)
+    refused = authorisation.refuse(environ)
+    assert refused.status == "403 Forbidden"
+    arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:q"
+    assert (
+        f"<Code>AccessDenied</Code><Message>User: arn:aws:sts::{ACCOUNT}:assumed-role/powerless/fn "
+        f"is not authorized to perform: sqs:sendmessage on resource: {arn} because no "
+        "identity-based policy allows the sqs:sendmessage action</Message>"
+    ) in refused.body.decode()
+    assert environ["wsgi.input"].read() == body
+
+
+def test_get_caller_identity_needs_no_permission(session) -> None:
+    body, kind = form(Action="GetCallerIdentity")
+    assert authorisation.refuse(request("sts", body, session.access_key_id, **kind)) is None
+
+
+def test_services_without_known_resources_are_judged_by_action(session) -> None:
+    iam = iam_backends[ACCOUNT]["aws"]
+
+    def refused() -> bool:
+        environ = request("sns", key=session.access_key_id, HTTP_X_AMZ_TARGET="SNS.Publish")
+        return authorisation.refuse(environ) is not None
+
+    assert refused()
+    statement = {"Effect": "Allow", "Action": "SNS:Publish", "Resource": "arn:aws:sns:*:*:one"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    iam.put_role_policy("powerless", "inline", policy)
+    assert not refused()
+    iam.delete_role_policy("powerless", "inline")
