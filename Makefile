@@ -19,7 +19,7 @@ lab: setup
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n $(or $(PROCESSES),4) --dist loadgroup tests
+	$(BIN)/python -m pytest -n $(or $(PROCESSES),4) --dist loadfile tests
 	$(BIN)/python -m pytest notebooks
 
 setup: $(READY)

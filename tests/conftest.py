@@ -20,12 +20,6 @@ OUR_SETTINGS = (
 )
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """With pytest-xdist one process runs a whole module, unless its tests stand apart."""
-    if item.get_closest_marker("apart") is None:
-        item.add_marker(pytest.mark.xdist_group(item.path.name))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What waits for what was started before comes last in its module."""
     items.sort(key=lambda item: (item.path, item.get_closest_marker("at_end") is not None))

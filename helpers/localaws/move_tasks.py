@@ -170,5 +170,5 @@ def read_handle(handle: str) -> str:
     try:
         content = json.loads(base64.b64decode(handle, validate=True))
         return str(content["sourceArn"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise InvalidParameterValue("Value for parameter TaskHandle is invalid.") from None

@@ -127,12 +127,13 @@ class Queue(moto_sqs.Queue):
     def _find_dead_letter_queue(self) -> Queue | None:
         """The queue that has the dead-letter queue's ARN now: it may have been made anew.
 
-        While there is none, messages stay where they are, and no message is lost.
+        While there is none, or it is this queue itself, messages stay where they are.
         """
         if not self.redrive_policy:
             return None
         backend = moto_sqs.sqs_backends[self.account_id][self.region]
-        return backend.queue_by_arn(self.redrive_policy["deadLetterTargetArn"])
+        found = backend.queue_by_arn(self.redrive_policy["deadLetterTargetArn"])
+        return found if found is not self else None
 
     def _bury(self, message: Message, dead_letter_queue: Queue) -> None:
         """Move a message to the dead-letter queue (LS-066).

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from moto.sqs import models as moto_sqs
 from moto.sqs.constants import MAXIMUM_MESSAGE_LENGTH, MAXIMUM_VISIBILITY_TIMEOUT
 from moto.sqs.exceptions import (
     InvalidAttributeName,
@@ -26,19 +25,26 @@ MAX_BATCH_ENTRIES = 10
 FIFO_ONLY = ("ContentBasedDeduplication", "DeduplicationScope", "FifoQueue", "FifoThroughputLimit")
 ATTRIBUTE_RANGES = {
     "DelaySeconds": (0, 900),
+    "KmsDataKeyReusePeriodSeconds": (60, 86_400),
     "MaximumMessageSize": (1024, MAXIMUM_MESSAGE_LENGTH),
     "MessageRetentionPeriod": (60, 1_209_600),
     "ReceiveMessageWaitTimeSeconds": (0, 20),
     "VisibilityTimeout": (0, MAXIMUM_VISIBILITY_TIMEOUT),
 }
+ATTRIBUTE_CHOICES = {  # in small letters
+    "ContentBasedDeduplication": ("true", "false"),
+    "DeduplicationScope": ("messagegroup", "queue"),
+    "FifoThroughputLimit": ("perqueue", "permessagegroupid"),
+    "SqsManagedSseEnabled": ("true", "false"),
+}
 SETTABLE_ATTRIBUTES = {
     *ATTRIBUTE_RANGES,
-    *FIFO_ONLY,
-    *moto_sqs.Queue.KMS_ATTRIBUTES,
+    *ATTRIBUTE_CHOICES,
+    "FifoQueue",
+    "KmsMasterKeyId",
     "Policy",
     "RedriveAllowPolicy",
     "RedrivePolicy",
-    "SqsManagedSseEnabled",
 }
 MAX_RECEIVE_COUNT = 1000
 QUEUE_ARN = re.compile(r"arn:[^:]+:sqs:[^:]+:[^:]+:[^:]+")
@@ -70,6 +76,8 @@ def check_attributes(
             check_range(name, value)
         if name in FIFO_ONLY:
             check_fifo_attribute(name, value, fifo, creating)
+        if name in ATTRIBUTE_CHOICES and str(value).lower() not in ATTRIBUTE_CHOICES[name]:
+            raise InvalidAttributeValue(name)
         if name == "RedrivePolicy" and value:
             check_redrive_policy(value, fifo, find_queue)
         if name == "Policy" and value:
@@ -111,7 +119,7 @@ def check_redrive_policy(text: str, fifo: bool, find_queue: Callable[[str], Any]
     """Where a queue's dead messages go, and after how many receives (LS-119)."""
     try:
         policy = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         policy = None
     if policy == {}:
         return  # moto removes the policy
@@ -148,7 +156,7 @@ def check_policy(text: str) -> None:
     """A queue policy: JSON with one statement or a list of them (LS-136)."""
     try:
         statements = json.loads(text)["Statement"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise InvalidAttributeValue("Policy") from None
     for statement in statements if isinstance(statements, list) else [statements]:
         if not isinstance(statement, dict):

@@ -174,6 +174,7 @@ def outcomes_on(url: str) -> dict[str, str]:
             [
                 *(sys.executable, "-m", "pytest", "-q", str(FOLDER), "--endpoint", url),
                 *("--patience", "2", f"--junitxml={report}", "--tb=no", "-p", "no:cacheprovider"),
+                *("-n", "4", "--dist", "loadfile"),
             ],
             cwd=ROOT,
             check=False,

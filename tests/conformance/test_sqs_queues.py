@@ -180,6 +180,25 @@ def test_LS_105_only_with_fifo(aws, name, value) -> None:
     assert message == f"You can specify the {name} only when FifoQueue is set to true."
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("VisibilityTimeout", "43201"),
+        ("MessageRetentionPeriod", "59"),
+        ("MaximumMessageSize", "1048577"),
+        ("DelaySeconds", "soon"),
+    ],
+)
+def test_LS_102_values_out_of_range(aws, name, value) -> None:
+    url, _ = aws.queue()
+    call = {"QueueUrl": url, "Attributes": {name: value}}
+    assert refusal(aws.sqs.set_queue_attributes, **call) == (
+        400,
+        "InvalidAttributeValue",
+        f"Invalid value for the parameter {name}.",
+    )
+
+
 def test_LS_105_a_queue_keeps_its_type(aws) -> None:
     url, _ = aws.fifo_queue()
     aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"FifoQueue": "true"})
