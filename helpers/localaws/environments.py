@@ -96,7 +96,7 @@ class Environment:
         self.function = function
         self.idle_since = time.monotonic()
         self.busy = False
-        self._stopped = False
+        self._killed = False
         self.package_folder = package_folder
         self._folder = folder
         self._alarms = alarms
@@ -265,7 +265,7 @@ class Environment:
             cwd=self.package_folder,
             **own_process_group(),
         )
-        if self._stopped:
+        if self._killed:
             kill_tree(self._process)
         threading.Thread(target=self._log_raw_output, args=[self._process], daemon=True).start()
 
@@ -282,27 +282,30 @@ class Environment:
 
     def _log_raw_output(self, process: subprocess.Popen) -> None:
         """Log what bypasses Python's sys.stdout: C libraries, child processes, crashes."""
-        for line in process.stderr:
-            self._log.printed(self._as_aws(line).decode("utf-8", "backslashreplace"))
+        with process.stderr as output:
+            for line in output:
+                self._log.printed(self._as_aws(line).decode("utf-8", "backslashreplace"))
 
     def _stop_worker(self) -> None:
-        if self._process is not None:
-            kill_tree(self._process)
-            for pipe in (self._process.stdin, self._process.stdout):
+        process, self._process = self._process, None
+        if process is not None:
+            kill_tree(process)
+            for pipe in (process.stdin, process.stdout):
                 try:
                     pipe.close()
                 except OSError:
                     pass
-            self._process = None
+
+    def kill(self) -> None:
+        """End the process for good; an invocation that runs ends with an error."""
+        self._killed = True
+        process = self._process
+        if process is not None:
+            kill_tree(process)
 
     def stop(self) -> None:
-        """End the process and remove the folder; an invocation that runs ends with an error."""
-        self._stopped = True
-        process = self._process
-        if not self.busy:
-            self._stop_worker()
-        elif process is not None:
-            kill_tree(process)
+        """End the process and remove the folder, when no invocation runs."""
+        self._stop_worker()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def check_memory(self) -> None:

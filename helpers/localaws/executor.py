@@ -134,7 +134,7 @@ class Executor:
             self._environments.add(environment)
             stopped = self._stopped
         if stopped:
-            environment.stop()
+            environment.kill()
         return environment
 
     def _unpacked(self, function: Function) -> Path:
@@ -187,10 +187,12 @@ class Executor:
             environments, self._environments = self._environments, set()
             self._idle.clear()
         for environment in environments:
-            environment.stop()
+            environment.kill()
         deadline = time.monotonic() + END_LIMIT_S
         while self._running.total() and time.monotonic() < deadline:
             time.sleep(0.01)
+        for environment in environments:
+            environment.stop()
 
     def worker_count(self) -> int:
         """How many execution environments there are now."""

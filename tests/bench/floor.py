@@ -1,80 +1,108 @@
-"""What the figures of the local AWS are made of, and how far they are from the floor.
+"""Where the time goes on the local AWS, and how far that is from the floor.
 
-The floor is the same boto3 call against a server that answers at once with a canned reply:
-what is left of it is boto3's and the HTTP connection's own share.
+Three parts of a call are told apart by measuring, with the same boto3 client:
+
+- boto3: the call itself, to a server that answers at once with a canned reply;
+- HTTP server + moto: what a call takes more on the local AWS that does next to nothing
+  (GetQueueUrl; Invoke as a dry run);
+- ours: what the call in question takes more than that.
 """
 
 from __future__ import annotations
 
 import statistics
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from cheroot.wsgi import Server
-
-from tests.bench.measures import SILENT, Functions
-from tests.bench.servers import OURS, Running, running
+from tests.bench.canned import RECEIVED
+from tests.bench.measures import calls_per_second, milliseconds, one_message
+from tests.bench.servers import OURS, ROOT, end, make_client, running
+from tests.bench.table import parts_table
+from tests.bench.workload import SILENT, Functions
 
 CALLS = 300
-SENT = (
-    b'{"MessageId":"219f8380-5770-4cc2-8c3e-5c715e145f5e",'
-    b'"MD5OfMessageBody":"5d41402abc4b2a76b9719d911017c592"}'
-)
 
 
-def canned(environ: dict[str, Any], start_response: Callable) -> list[bytes]:
-    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    body = SENT if environ["PATH_INFO"] == "/" else b"1"
-    headers = [("Content-Type", "application/x-amz-json-1.0"), ("Content-Length", str(len(body)))]
-    start_response("200 OK", headers)
-    return [body]
+def report() -> str:
+    """A table of the parts, and what they mean."""
+    with canned_server() as floor_url, running(OURS) as server:
+        functions = Functions(server)
+        [name] = functions.new(SILENT)
+        queue_url = functions.queue()
+        functions.invoke(name)
+        floor_sqs, floor_lambda = (make_client(each, floor_url) for each in ("sqs", "lambda"))
+        send = {"QueueUrl": queue_url, "MessageBody": "hello"}
+        call = {"FunctionName": name, "Payload": b"{}"}
+        floor_send, floor_find, ours_send, ours_find = alternating(
+            lambda: floor_sqs.send_message(**send),
+            lambda: floor_sqs.get_queue_url(QueueName="queue-2"),
+            lambda: functions.sqs.send_message(**send),
+            lambda: functions.sqs.get_queue_url(QueueName="queue-2"),
+        )
+        floor_invoke, ours_dry, ours_invoke = alternating(
+            partial(floor_lambda.invoke, **call),
+            lambda: functions.invoke(name, "DryRun"),
+            lambda: functions.invoke(name),
+        )
+        [message] = one_message(server).values()
+        to_send = statistics.median(ms_until_received(floor_sqs, send) for _ in range(CALLS))
+        most = client_rate(floor_url, queue_url)
+    moto = ours_find - floor_find
+    table = parts_table(
+        {
+            "SendMessage": (floor_send, moto, ours_send - floor_send - moto),
+            "Invoke warm, silent": (
+                floor_invoke, ours_dry - floor_invoke, ours_invoke - ours_dry
+            ),
+            "one message, send to handler": (to_send, moto, float(message) - to_send - moto),
+        }
+    )  # fmt: skip
+    return (
+        f"{table}\n\nOurs is, of SendMessage: the checks and the queue; of Invoke: lease, pipe, "
+        "worker, log events;\nof one message: the queue, the poller's waking, the event, pipe "
+        "and worker. boto3's share of it ends\nwhen the request has been received. Four threads "
+        f"of one client cannot send more than {most:,.0f} messages/s."
+    )
 
 
 @contextmanager
 def canned_server() -> Iterator[str]:
-    server = Server(("127.0.0.1", 0), canned)
-    server.prepare()
-    threading.Thread(target=server.serve, daemon=True).start()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.canned"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     try:
-        yield f"http://127.0.0.1:{server.bind_addr[1]}"
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
     finally:
-        server.stop()
+        end(process)
 
 
-def median_ms(call: Callable[[], Any]) -> float:
-    took = []
+def alternating(*calls: Callable[[], Any]) -> list[float]:
+    """The median of each call in ms; they take turns, so that drift hits all alike."""
+    took: list[list[float]] = [[] for _ in calls]
     for _ in range(CALLS):
-        began = time.perf_counter()
-        call()
-        took.append((time.perf_counter() - began) * 1000)
-    return statistics.median(took)
+        for times, call in zip(took, calls, strict=True):
+            times.append(milliseconds(call))
+    return [statistics.median(times) for times in took]
 
 
-def report() -> list[str]:
-    """Sentences on a SendMessage and a warm Invoke of a silent handler."""
-    with canned_server() as url, running(OURS) as server:
-        nothing = Running(OURS, server.process, url, 0.0)
-        functions = Functions(server)
-        name = functions.new(SILENT)
-        queue_url = functions.queue()
-        functions.invoke_ms(name)
-        rows = []
-        for what, target in (("floor", nothing), ("ours", server)):
-            sqs, lambda_ = target.client("sqs"), target.client("lambda")
-            send = median_ms(lambda s=sqs: s.send_message(QueueUrl=queue_url, MessageBody="hello"))
-            call = median_ms(
-                lambda c=lambda_: c.invoke(FunctionName=name, Payload=b"{}")["Payload"].read()
-            )
-            rows.append((what, send, call))
-    (_, send_floor, call_floor), (_, send, call) = rows
-    return [
-        f"SendMessage: {send:.2f} ms, of which boto3 and HTTP {send_floor:.2f} ms (the floor); "
-        f"moto's request handling and the queue the other {send - send_floor:.2f} ms: "
-        f"{send / send_floor:.1f} × the floor.",
-        f"Warm Invoke, silent: {call:.2f} ms, of which boto3 and HTTP {call_floor:.2f} ms; moto's "
-        f"request handling, four log events and the worker's answer the other "
-        f"{call - call_floor:.2f} ms: {call / call_floor:.1f} × the floor.",
-    ]
+def ms_until_received(sqs: Any, send: dict[str, str]) -> float:
+    began = time.time()
+    headers = sqs.send_message(**send)["ResponseMetadata"]["HTTPHeaders"]
+    return (float(headers[RECEIVED]) - began) * 1000
+
+
+def client_rate(floor_url: str, queue_url: str) -> float:
+    """How many messages per second four threads of this process can send at all."""
+    clients = [make_client("sqs", floor_url) for _ in range(4)]
+
+    def send(number: int) -> Iterator[Any]:
+        while True:
+            yield clients[number].send_message(QueueUrl=queue_url, MessageBody="hello")
+
+    return calls_per_second(send, len(clients))

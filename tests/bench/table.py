@@ -3,108 +3,163 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from tests.bench.measures import Figures, sqs_row
 from tests.bench.servers import MINI, MOTO, OURS
 
-Results = dict[str, dict[str, list[float]]]  # by row, then by server
+KINDS = (OURS, MOTO, MINI)
+NOT_POSSIBLE = "not possible"
+LEAST_PART_MS = 0.05
 
 
 @dataclass(frozen=True)
 class Target:
-    """A ratio to reach: ours divided by another's. `most` is a ceiling, else a floor."""
+    """`row`, divided by another server's or by another row of ours, shall be `ratio`.
+
+    `most`: at most that, else at least.
+    """
 
     row: str
-    other: str
     ratio: float
+    kind: str = MINI.name
+    other_row: str = ""
     most: bool = False
 
 
-TARGETS = (
-    Target("start to first answer (ms)", MOTO.name, 1.2, most=True),
-    Target("memory (MB)", MOTO.name, 1.2, most=True),
-    Target("Invoke, cold, p50 (ms)", MINI.name, 0.5, most=True),
-    Target("Invoke, warm, silent, p50 (ms)", MINI.name, 0.125, most=True),
-    Target("Invoke, warm, prints, p50 (ms)", MINI.name, 0.6, most=True),
-    Target("one message, send to handler, p50 (ms)", MINI.name, 1.0, most=True),
-    *(
-        Target(f"{count} messages, batch size {size} (1/s)", MINI.name, ratio)
-        for count in ("500", "5,000")
-        for size, ratio in ((1, 2.0), (10, 1.5))
-    ),
-)
-SLOWEST_RECEIVE = "receive, {} thread(s), backlog {} (1/s)"
-LEAST_AT_10_000 = 0.8  # of the receive rate at a backlog of 100
+TARGETS = {
+    target.row: target
+    for target in (
+        Target("start to first answer (ms)", 1.2, MOTO.name, most=True),
+        Target("start to first queue (ms)", 1.2, MOTO.name, most=True),
+        Target("memory after one SQS call (MB)", 1.2, MOTO.name, most=True),
+        Target("Invoke cold, p50 (ms)", 0.5, most=True),
+        Target("Invoke warm, silent, p50 (ms)", 0.125, most=True),
+        Target("Invoke warm, prints, p50 (ms)", 0.6, most=True),
+        Target("one message, send to handler, p50 (ms)", 1.0, most=True),
+        Target("500 messages, batch size 1 (1/s)", 2.0),
+        Target("500 messages, batch size 10 (1/s)", 1.5),
+        Target("5,000 messages, batch size 1 (1/s)", 2.0),
+        Target("5,000 messages, batch size 10 (1/s)", 1.5),
+        *(
+            Target(
+                sqs_row("Receive", threads, 10_000),
+                0.8,
+                OURS.name,
+                sqs_row("Receive", threads, 100),
+            )
+            for threads in (1, 4)
+        ),
+    )
+}
+
+
+@dataclass
+class Cell:
+    """The figures of one row on one server, and why some are missing."""
+
+    values: list[float] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def median(self) -> float | None:
+        return statistics.median(self.values) if self.values else None
+
+    def __str__(self) -> str:
+        """The median, with the lowest and the highest value."""
+        if not self.values:
+            return self.note
+        low, middle, high = (number(each(self.values)) for each in (min, statistics.median, max))
+        spread = f" [{low}–{high}]" if len(self.values) > 1 else ""
+        return middle + spread + (f" ({self.note})" if self.note else "")
+
+
+class Results:
+    """All figures, by row and by server."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Cell]] = {}
+
+    def add(self, kind: str, figures: Figures) -> None:
+        for row, figure in figures.items():
+            cell = self._cell(row, kind)
+            if isinstance(figure, str):
+                cell.note = figure
+            else:
+                cell.values.append(figure)
+
+    def median(self, row: str, kind: str) -> float | None:
+        return self.rows.get(row, {}).get(kind, Cell()).median
+
+    def ratio(self, row: str, kind: str, other_row: str = "") -> float | None:
+        """Our median divided by another server's, or by that of another row."""
+        ours, other = self.median(row, OURS.name), self.median(other_row or row, kind)
+        return ours / other if ours is not None and other else None
+
+    def _cell(self, row: str, kind: str) -> Cell:
+        return self.rows.setdefault(row, {}).setdefault(kind, Cell())
 
 
 def table(results: Results) -> str:
-    """The figures as a Markdown table."""
-    names = [OURS.name, MOTO.name, MINI.name]
-    lines = [
-        "| | " + " | ".join(names) + " | ours : moto | ours : MiniStack | target |",
-        "|---|---|---|---|---|---|---|",
+    """The figures as a Markdown table with aligned columns."""
+    head = ["", *(kind.name for kind in KINDS)]
+    head += [f"{OURS.name} : {MINI.name}", f"{OURS.name} : {MOTO.name}", "target", "reached"]
+    lines = [head]
+    for row, cells in results.rows.items():
+        ratios = [results.ratio(row, kind.name) for kind in (MINI, MOTO)]
+        lines.append(
+            [
+                row,
+                *(str(cells.get(kind.name, "–")) for kind in KINDS),
+                *("–" if ratio is None else f"{ratio:.2f}" for ratio in ratios),
+                *verdict(results, row),
+            ]
+        )
+    return aligned(lines)
+
+
+def aligned(lines: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    head, *rest = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |"
+        for line in lines
     ]
-    for row, by_server in results.items():
-        cells = [spread(by_server.get(name, [])) for name in names]
-        ratios = [ratio_text(by_server, name) for name in (MOTO.name, MINI.name)]
-        lines.append("| " + " | ".join([row, *cells, *ratios, verdict(row, by_server)]) + " |")
-    return "\n".join(lines)
+    return "\n".join([head, "|" + "|".join("-" * (width + 2) for width in widths) + "|", *rest])
 
 
-def spread(values: list[float]) -> str:
-    """The median, with the lowest and the highest value."""
-    if not values:
-        return "–"
-    low, middle, high = (number(f(values)) for f in (min, statistics.median, max))
-    return middle if low == high else f"{middle} ({low}–{high})"
+def verdict(results: Results, row: str) -> tuple[str, str]:
+    """The target of a row, and whether it is reached."""
+    target = TARGETS.get(row)
+    if target is None:
+        return "", ""
+    whose = "own at backlog 100" if target.other_row else target.kind
+    text = f"{'≤' if target.most else '≥'} {target.ratio:g} × {whose}"
+    found = results.ratio(row, target.kind, target.other_row)
+    if found is None:
+        return text, "not measured"
+    reached = found <= target.ratio if target.most else found >= target.ratio
+    word = "reached" if reached else "NOT REACHED"
+    return text, f"{word}: {found:.2f}" if target.other_row else word
 
 
 def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def ratio(by_server: dict[str, list[float]], other: str) -> float | None:
-    ours, others = by_server.get(OURS.name), by_server.get(other)
-    if not ours or not others:
-        return None
-    return statistics.median(ours) / statistics.median(others)
+def parts_table(rows: Mapping[str, tuple[float, float, float]]) -> str:
+    """Where the time goes: by call, the parts in ms that boto3, moto and we take."""
+    head = ["ms", "boto3 (the floor)", "HTTP server + moto", "ours", "total", "× the floor"]
+    lines = [head]
+    for name, (floor, moto, ours) in rows.items():
+        total = floor + moto + ours
+        parts = (share(part, total) for part in (floor, moto, ours))
+        lines.append([name, *parts, f"{total:.2f}", f"{total / floor:.1f}"])
+    return aligned(lines)
 
 
-def ratio_text(by_server: dict[str, list[float]], other: str) -> str:
-    found = ratio(by_server, other)
-    return "–" if found is None else f"{found:.2f}"
-
-
-def verdict(row: str, by_server: dict[str, list[float]]) -> str:
-    """The target of a row, and whether it is reached."""
-    for target in TARGETS:
-        found = ratio(by_server, target.other) if target.row == row else None
-        if found is not None:
-            reached = found <= target.ratio if target.most else found >= target.ratio
-            sign = "≤" if target.most else "≥"
-            return f"{sign} {target.ratio:g} × {target.other}: {'yes' if reached else 'NO'}"
-    return ""
-
-
-def receive_at_depth(results: Results) -> list[str]:
-    """Whether receiving is as fast with 10,000 messages in the queue as with 100."""
-    said = []
-    for threads in (1, 4):
-        rows = [SLOWEST_RECEIVE.format(threads, depth) for depth in ("100", "10,000")]
-        if all(row in results for row in rows):
-            few, many = (statistics.median(results[row][OURS.name]) for row in rows)
-            reached = "yes" if many >= LEAST_AT_10_000 * few else "NO"
-            said.append(
-                f"Receive with {threads} thread(s): {many / few:.2f} of the rate at 100 when "
-                f"10,000 wait (target ≥ {LEAST_AT_10_000}): {reached}"
-            )
-    return said
-
-
-def collect(results: Results, server: str, measure: Callable[[], dict]) -> None:
-    """Add a measure's figures to the results."""
-    for row, value in measure().items():
-        values = results.setdefault(row, {}).setdefault(server, [])
-        if value is not None:
-            values.append(value)
+def share(part: float, total: float) -> str:
+    """A part in ms and in percent. It is a difference of medians, so near 0 it is noise."""
+    if part < LEAST_PART_MS:
+        return f"< {LEAST_PART_MS}"
+    return f"{part:.2f} ({part / total:.0%})"

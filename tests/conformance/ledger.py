@@ -91,7 +91,8 @@ def remarks() -> dict[str, list[str]]:
     for name, verdict in VERDICTS.items():
         for module in modules():
             for scenario, text in getattr(module, name, {}).items():
-                said[scenario].append(f"{verdict}: {text}")
+                known = scenario.startswith("LS-") and name == "UNKNOWN"
+                said[scenario].append(f"{'same, but in part ' if known else ''}{verdict}: {text}")
     return said
 
 
