@@ -156,6 +156,25 @@ def check_answer(answer: Any, right: Any, hint: str) -> None:
     say(answer == right, f"{answer!r} is right.", f"{answer!r} is not it. {hint}")
 
 
+def check_max_receives(experiment: str, wanted: int) -> None:
+    """Notebook 08: the queue of an experiment gives up after so many deliveries."""
+    sqs = boto3.client("sqs")
+    name = course.name(experiment)
+    url = ignore_missing(lambda: sqs.get_queue_url(QueueName=name)["QueueUrl"])
+    if url is None:
+        print(f"Not yet: there is no queue {name}. Run the notebook from the top.")
+        return
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+    policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
+    found = policy.get("maxReceiveCount")
+    say(
+        found == wanted,
+        f"{name} gives up after {wanted} deliveries.",
+        f"{name} gives up after {found or 'no number of'} deliveries, not {wanted}. The attribute "
+        "RedrivePolicy is JSON with deadLetterTargetArn and maxReceiveCount.",
+    )
+
+
 def check_nothing_left() -> None:
     """Notebook 99: nothing of this course is listed any more."""
     left = [f"{thing.kind} {thing.name}" for thing in find() if thing.ours]

@@ -17,6 +17,7 @@ import pandas as pd
 
 from helpers import course, steps
 from helpers.logs import log_group, read_events
+from helpers.recorder import deliveries
 from helpers.waiting import wait_until, when_role_is_ready
 
 SETTLE_LIMIT_S = 60.0
@@ -103,6 +104,25 @@ def build(
     }
     uuid = make_trigger(lambda_, full_name, queue_arn, settings, existing, enabled)
     return Experiment(full_name, queue_url, queue_arn, dlq_url, dlq_arn, role_name, uuid, now_ms())
+
+
+def deploy(experiment: Experiment, handler: str) -> Experiment:
+    """Give the function new code. The run begins anew; messages stay where they are."""
+    steps.deploy_handler(boto3.client("lambda"), experiment.name, handler)
+    return experiment.again()
+
+
+def send_and_settle(experiment: Experiment, bodies: list[str]) -> pd.DataFrame:
+    """Send messages, wait until all are handled or dead, and return their deliveries."""
+    sqs = boto3.client("sqs")
+    for start in range(0, len(bodies), 10):
+        entries = [
+            {"Id": str(number), "MessageBody": body}
+            for number, body in enumerate(bodies[start : start + 10])
+        ]
+        sqs.send_message_batch(QueueUrl=experiment.queue_url, Entries=entries)
+    settle(experiment)
+    return deliveries(experiment.events())
 
 
 def settle(experiment: Experiment, limit_s: float = SETTLE_LIMIT_S) -> None:

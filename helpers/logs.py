@@ -6,6 +6,7 @@ can arrive seconds late on AWS; `wait_for_line` waits for one.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -13,13 +14,27 @@ import pandas as pd
 
 from helpers.waiting import wait_until
 
-REQUEST_ID = re.compile(r"RequestId: ([0-9a-f-]{36})")
+REQUEST_ID = re.compile(r'(?:RequestId: |"requestId":")([0-9a-f-]{36})')
 REPORT_NUMBERS = {
     "duration_ms": re.compile(r"\tDuration: ([\d.]+) ms"),
     "billed_ms": re.compile(r"\tBilled Duration: ([\d.]+) ms"),
     "memory_mb": re.compile(r"\tMemory Size: (\d+) MB"),
     "used_mb": re.compile(r"\tMax Memory Used: (\d+) MB"),
     "init_ms": re.compile(r"\tInit Duration: ([\d.]+) ms"),
+}
+JSON_PLATFORM_LINE = re.compile(r'\{"time":"[^"]+","type":"platform\.(\w+)"')
+JSON_KINDS = {
+    "initStart": "INIT_START",
+    "start": "START",
+    "report": "REPORT",
+    "initReport": "INIT_REPORT",
+}
+JSON_NUMBERS = {
+    "duration_ms": "durationMs",
+    "billed_ms": "billedDurationMs",
+    "memory_mb": "memorySizeMB",
+    "used_mb": "maxMemoryUsedMB",
+    "init_ms": "initDurationMs",
 }
 PLATFORM_LINE = re.compile(
     r"(START|END|REPORT) RequestId: |(INIT_START) Runtime Version: |(INIT_REPORT) Init Duration: "
@@ -59,14 +74,19 @@ def read_events(logs: Any, group: str, since_ms: int = 0) -> pd.DataFrame:
 def kind_of(message: str) -> str:
     """Which line of the platform a message is; "" for the function's own."""
     found = PLATFORM_LINE.match(message)
-    return found[found.lastindex] if found else ""
+    if found:
+        return found[found.lastindex]
+    found = JSON_PLATFORM_LINE.match(message)
+    return JSON_KINDS.get(found[1], "") if found else ""
 
 
 def read_report(line: str) -> dict[str, Any]:
     """The fields of a REPORT line: times in ms, memory in MB; None for a field not there.
 
-    Raises ValueError for any other line.
+    The line may be in the Text or in the JSON format. Raises ValueError for any other line.
     """
+    if line.startswith("{") and kind_of(line) == "REPORT":
+        return read_json_report(json.loads(line)["record"])
     request_id = REQUEST_ID.search(line)
     if not line.startswith("REPORT ") or request_id is None:
         raise ValueError(f"This is no REPORT line: {line!r}")
@@ -74,6 +94,15 @@ def read_report(line: str) -> dict[str, Any]:
     numbers = {name: float(match[1]) if match else None for name, match in found.items()}
     status = re.search(r"\tStatus: (\w+)", line)
     return {"request_id": request_id[1], **numbers, "status": status[1] if status else None}
+
+
+def read_json_report(record: dict[str, Any]) -> dict[str, Any]:
+    metrics = record["metrics"]
+    numbers = {
+        name: float(metrics[key]) if key in metrics else None for name, key in JSON_NUMBERS.items()
+    }
+    status = record["status"] if record["status"] != "success" else None
+    return {"request_id": record["requestId"], **numbers, "status": status}
 
 
 def wait_for_line(logs: Any, group: str, text: str, since_ms: int = 0, limit_s: float = 60) -> str:
