@@ -29,6 +29,7 @@ def pytest_configure(config) -> None:
         os.environ["LOCALAWS_FOLDER"] = config.own_localaws = folder
     for name in ("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX"):
         os.environ.pop(name, None)
+    os.environ["SQS_COURSE_LIVE"] = "off"  # nbval does not know outputs that move
 
 
 def pytest_unconfigure(config) -> None:

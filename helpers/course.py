@@ -27,6 +27,7 @@ NOTEBOOKS = (
     "05_write_handler",
     "06_send_message",
     "07_check_logs",
+    "08_retries",
     "99_clean_up",
 )
 QUEUE, ROLE, FUNCTION = "DemoQueueLambda", "ProcessSQSMessageRole", "ProcessSQSMessage"

@@ -80,9 +80,10 @@ def build(
     dlq_url = make_queue(sqs, f"{full_name}-dlq{suffix}", fifo)
     queue_arn, dlq_arn = steps.queue_arn(sqs, queue_url), steps.queue_arn(sqs, dlq_url)
     existing = steps.find_trigger(lambda_, full_name, queue_arn)
-    if existing:
-        switch(lambda_, existing["UUID"], on=False)
-    drain(sqs, queue_url)
+    if any(steps.queue_counts(sqs, queue_url).values()):
+        if existing:
+            switch(lambda_, existing["UUID"], on=False)
+        drain(sqs, queue_url)
     drain(sqs, dlq_url)
     policy = {"deadLetterTargetArn": dlq_arn, "maxReceiveCount": max_receives}
     sqs.set_queue_attributes(
@@ -122,7 +123,11 @@ def send_and_settle(experiment: Experiment, bodies: list[str]) -> pd.DataFrame:
         ]
         sqs.send_message_batch(QueueUrl=experiment.queue_url, Entries=entries)
     settle(experiment)
-    return deliveries(experiment.events())
+    return wait_until(
+        lambda: deliveries(experiment.events()),
+        lambda seen: not (seen["outcome"] == "unknown").any(),
+        f"{experiment.name} to have ended all its calls",
+    )
 
 
 def settle(experiment: Experiment, limit_s: float = SETTLE_LIMIT_S) -> None:
@@ -231,8 +236,13 @@ def make_trigger(
     """The trigger with these settings. Returns its UUID when it is enabled or disabled."""
     if existing:
         uuid = existing["UUID"]
-        defaults = {"FilterCriteria": {"Filters": []}, "ScalingConfig": {}}
-        lambda_.update_event_source_mapping(UUID=uuid, Enabled=enabled, **defaults | settings)
+        settled(lambda_, uuid)
+        has = lambda_.get_event_source_mapping(UUID=uuid)
+        wanted = {**settings, "State": "Enabled" if enabled else "Disabled"}
+        optional = [name for name in ("FilterCriteria", "ScalingConfig") if has.get(name)]
+        if any(has.get(key) != value for key, value in wanted.items()) or optional:
+            defaults = {"FilterCriteria": {"Filters": []}, "ScalingConfig": {}}
+            lambda_.update_event_source_mapping(UUID=uuid, Enabled=enabled, **defaults | settings)
     else:
         uuid = when_role_is_ready(
             lambda_.create_event_source_mapping,

@@ -41,6 +41,7 @@ def store(path: Path) -> None:
 def main(names: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="course-notebooks-") as folder:
         os.environ["LOCALAWS_FOLDER"] = folder
+        os.environ["SQS_COURSE_LIVE"] = "off"  # what moves is not stored
         try:
             for path in sorted(NOTEBOOKS.glob("*.ipynb")):
                 if not names or path.stem in names:
