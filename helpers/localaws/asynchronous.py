@@ -8,6 +8,7 @@ messages, which are SQS's own work.
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.localaws import destinations
+from helpers.localaws.alarms import Alarms
 from helpers.localaws.environments import Result
 from helpers.localaws.executor import Stopped, Throttled
 
@@ -39,10 +41,18 @@ class Event:
     result: Result | None = None
 
 
+@functools.cache
+def alarms() -> Alarms:
+    return Alarms()
+
+
 def call_later(seconds: float, action: Callable[..., None], *arguments: Any) -> None:
-    timer = threading.Timer(seconds, action, arguments)
-    timer.daemon = True
-    timer.start()
+    """Call in a thread of its own, which exists from then on only."""
+    thread = threading.Thread(target=action, args=arguments, daemon=True)
+    if seconds:
+        alarms().set(seconds, thread.start)
+    else:
+        thread.start()
 
 
 class AsynchronousInvocations:

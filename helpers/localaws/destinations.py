@@ -45,8 +45,16 @@ def make_record(
         record["responseContext"] = (
             {**context, "functionError": result.error} if result.error else context
         )
-        record["responsePayload"] = json.loads(result.payload)
+        record["responsePayload"] = as_json(result.payload)
     return record
+
+
+def as_json(payload: bytes) -> Any:
+    """What a handler returned; as text if it returned bytes that are no JSON."""
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload.decode(errors="replace")
 
 
 def deliver(backend: Any, function: Any, arn: str, record: dict[str, Any]) -> None:

@@ -22,7 +22,8 @@ import sysconfig
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -32,9 +33,11 @@ import psutil
 from helpers.localaws import logs, worker
 from helpers.localaws.alarms import Alarms
 from helpers.localaws.logs import LogStream
+from helpers.localaws.raw_output import RawOutput
 
 INIT_LIMIT_S = 10.0
 MAX_RESPONSE_BYTES = 6_291_556  # LS-041
+FRAME_HEAD = struct.Struct(">cQI")
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class Environment:
         self._max_memory_mb = 0
         self._out_of_memory = False
         folder.mkdir(parents=True)
+        self._raw_output = RawOutput(folder.with_suffix(".output"))
 
     # -- an invocation -----------------------------------------------------------------
 
@@ -123,14 +127,16 @@ class Environment:
 
     def _invoke(self, event: bytes, request_id: str, invoked_arn: str, headers: dict) -> Result:
         self._log.start_tail()
-        init_ms, failure = self._make_ready(request_id)
+        init_ms = self._make_ready(request_id)
         started = time.perf_counter()
         timeout_s = float(self.function.timeout_s)
-        if failure is None and self._process is None:
+        failure = None
+        if self._process is None:
             failure = self._init("invoke", timeout_s, request_id)[1]
         self._platform.start(request_id)
         if failure is None:
-            deadline_ms = int((time.time() + timeout_s) * 1000)
+            left_s = max(timeout_s - (time.perf_counter() - started), 0.0)
+            deadline_ms = int((time.time() + left_s) * 1000)
             all_headers = {
                 "Lambda-Runtime-Aws-Request-Id": request_id,
                 "Lambda-Runtime-Invoked-Function-Arn": invoked_arn,
@@ -139,7 +145,7 @@ class Environment:
                 "Content-Type": "application/json",
                 **headers,
             }
-            payload, failure = self._exchange(event, all_headers, request_id, timeout_s)
+            payload, failure = self._exchange(event, all_headers, request_id, left_s)
         duration_ms = (time.perf_counter() - started) * 1000
         if failure and failure.status == "timeout":
             duration_ms = timeout_s * 1000
@@ -148,7 +154,7 @@ class Environment:
         self._platform.report(
             request_id,
             duration_ms,
-            self._memory_mb(),
+            self._max_memory(),
             init_ms,
             failure and failure.status,
             failure and failure.error_type,
@@ -157,37 +163,40 @@ class Environment:
             return Result(failure.payload, "Unhandled", self._log.tail())
         return Result(payload, None, self._log.tail())
 
-    def _make_ready(self, request_id: str) -> tuple[float | None, Failure | None]:
-        """The init phase of a new environment: its duration in ms, or what went wrong."""
+    def _make_ready(self, request_id: str) -> float | None:
+        """The init phase of a new environment: its duration in ms if it succeeds.
+
+        Without a worker afterwards, the init is done (again) as a part of the invocation.
+        """
         if self._process is not None and self._process.poll() is None:
-            return None, None
-        self._process = None
+            return None
+        self._stop_worker()
+        self._platform.init_start()
+        self._log.start_tail()
         if self._started_before:
-            return None, None
+            return None
         self._started_before = True
         init_ms, failure = self._init("init", INIT_LIMIT_S, request_id)
-        if failure:
-            timeout_s = float(self.function.timeout_s)
-            failure = self._init("invoke", timeout_s, request_id)[1]
-            init_ms = None
-        return init_ms, failure
+        return None if failure else init_ms
 
     def _init(self, phase: str, limit_s: float, request_id: str) -> tuple[float, Failure | None]:
-        """Start the worker and let it import the handler."""
-        self._platform.init_start()
+        """Start the worker and let it import the handler. Without success there is none then."""
         started = time.perf_counter()
         self._start_worker()
-        kind, data, timed_out = self._read_until_done(limit_s, worker.READY, worker.INIT_ERROR)
+        with self._limit(limit_s) as timed_out:
+            kind, data = self._read_until_done(worker.READY, worker.INIT_ERROR)
         duration_ms = (time.perf_counter() - started) * 1000
         self._log.end_of_print()
         if kind == worker.READY:
+            self._max_memory()
             return duration_ms, None
         if kind == worker.INIT_ERROR:
-            failure = Failure(self._as_aws(data), "error", json.loads(data)["errorType"])
+            error_type = reported_error_type(json.loads(data)["errorType"])
+            failure = Failure(self._as_aws(data), "error", error_type)
         else:
-            failure = self._ended_early(request_id, limit_s, timed_out)
+            failure = self._ended_early(request_id, timed_out.is_set())
         self._stop_worker()
-        if timed_out:
+        if timed_out.is_set():
             duration_ms = limit_s * 1000
         self._platform.init_report(duration_ms, phase, failure.status, failure.error_type)
         return duration_ms, failure
@@ -196,51 +205,65 @@ class Environment:
         self, event: bytes, headers: dict, request_id: str, limit_s: float
     ) -> tuple[bytes, Failure | None]:
         """Hand the event to the worker and read until its answer."""
-        try:
-            head = json.dumps(headers).encode()
-            self._process.stdin.write(struct.pack(">II", len(head), len(event)) + head + event)
-            self._process.stdin.flush()
-        except OSError:
-            pass  # it died while idle: the read below finds the end of its output
-        kind, data, timed_out = self._read_until_done(limit_s, worker.RESULT, worker.ERROR)
+        with self._limit(limit_s) as timed_out:
+            try:
+                head = json.dumps(headers).encode()
+                self._process.stdin.write(struct.pack(">II", len(head), len(event)) + head + event)
+                self._process.stdin.flush()
+            except OSError:
+                pass  # it died: the read below finds the end of its output
+            kind, data = self._read_until_done(worker.RESULT, worker.ERROR)
         if kind == worker.RESULT and len(data) > MAX_RESPONSE_BYTES:
             return b"", response_too_large()
         if kind == worker.RESULT:
             return self._as_aws(data), None
         if kind == worker.ERROR:
             return b"", Failure(self._as_aws(data), None, None)
-        failure = self._ended_early(request_id, limit_s, timed_out)
+        failure = self._ended_early(request_id, timed_out.is_set())
         self._stop_worker()
         return b"", failure
 
-    def _read_until_done(self, limit_s: float, *wanted: bytes) -> tuple[bytes | None, bytes, bool]:
-        """Log what the worker writes until a frame of a wanted kind, or its end."""
-        timed_out = threading.Event()
+    @contextmanager
+    def _limit(self, seconds: float) -> Iterator[threading.Event]:
+        """Kill the worker when this takes longer, as the event given here then tells."""
+        process, timed_out = self._process, threading.Event()
 
         def give_up() -> None:
             timed_out.set()
             kill_tree(process)
 
-        process = self._process
-        cancel = self._alarms.set(limit_s, give_up)
+        cancel = self._alarms.set(seconds, give_up)
         try:
-            while frame := read_frame(process.stdout):
-                kind, data = frame
-                if kind in wanted:
-                    return kind, data, False
-                if kind == worker.PRINTED:
-                    self._log.printed(self._as_aws(data).decode())
-                elif kind == worker.LOGGED:
-                    self._log.event(self._as_aws(data).decode())
+            yield timed_out
         finally:
-            cancel()
-        return None, b"", timed_out.is_set()
+            if not cancel():
+                kill_tree(process)  # it is being killed: nobody shall be handed to it now
 
-    def _ended_early(self, request_id: str, limit_s: float, timed_out: bool) -> Failure:
+    def _read_until_done(self, *wanted: bytes) -> tuple[bytes | None, bytes]:
+        """Log what the worker writes until a frame of a wanted kind, or until it has ended."""
+        process = self._process
+        while frame := read_frame(process.stdout):
+            kind, raw_bytes, data = frame
+            self._log_raw(self._raw_output.up_to(raw_bytes))
+            if kind in wanted:
+                return kind, data
+            if kind == worker.PRINTED:
+                self._log.printed(self._as_aws(data))
+            elif kind == worker.LOGGED:
+                self._log.event(self._as_aws(data).decode())
+        process.wait()
+        self._log_raw(self._raw_output.rest())
+        return None, b""
+
+    def _log_raw(self, data: bytes) -> None:
+        if data:
+            self._log.printed(self._as_aws(data))
+
+    def _ended_early(self, request_id: str, timed_out: bool) -> Failure:
         """Why a worker ended without an answer: time-out, exit or crash (LS-038, LS-039)."""
         if timed_out:
             error_type, status = "Sandbox.Timedout", "timeout"
-            text = f"Task timed out after {limit_s:.2f} seconds"
+            text = f"Task timed out after {self.function.timeout_s:.2f} seconds"
         elif self._out_of_memory:
             error_type, status = "Runtime.OutOfMemory", "error"
             text = "Runtime exited with error: signal: killed"
@@ -256,18 +279,18 @@ class Environment:
 
     def _start_worker(self) -> None:
         self._out_of_memory = False
-        self._process = subprocess.Popen(
-            self._command(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self._variables,
-            cwd=self.package_folder,
-            **own_process_group(),
-        )
+        with self._raw_output.for_worker() as output:
+            self._process = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                env=self._variables,
+                cwd=self.package_folder,
+                **own_process_group(),
+            )
         if self._killed:
             kill_tree(self._process)
-        threading.Thread(target=self._log_raw_output, args=[self._process], daemon=True).start()
 
     def _command(self) -> list[str]:
         command = [
@@ -279,12 +302,6 @@ class Environment:
             here = wrapper.replace("/var/task", str(self.package_folder), 1)
             return ["/bin/sh", "-c", 'exec "$0" "$@"', here, *command]
         return command
-
-    def _log_raw_output(self, process: subprocess.Popen) -> None:
-        """Log what bypasses Python's sys.stdout: C libraries, child processes, crashes."""
-        with process.stderr as output:
-            for line in output:
-                self._log.printed(self._as_aws(line).decode("utf-8", "backslashreplace"))
 
     def _stop_worker(self) -> None:
         process, self._process = self._process, None
@@ -306,23 +323,29 @@ class Environment:
     def stop(self) -> None:
         """End the process and remove the folder, when no invocation runs."""
         self._stop_worker()
+        self._raw_output.remove()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def check_memory(self) -> None:
         """Kill the worker if it uses more memory than the function has."""
         process = self._process
-        if process is not None and self._memory_mb() > self.function.memory_mb:
-            self._max_memory_mb = self.function.memory_mb
+        if process is not None and self._used_memory(process) > self.function.memory_mb:
             self._out_of_memory = True
             kill_tree(process)
 
-    def _memory_mb(self) -> int:
-        """The most memory in MB that this environment was seen to use."""
+    def _used_memory(self, process: subprocess.Popen) -> int:
+        """What the worker uses now, in MB."""
         try:
-            used = psutil.Process(self._process.pid).memory_info().rss
-            self._max_memory_mb = max(self._max_memory_mb, -(-used // 2**20))
-        except (psutil.Error, AttributeError):
-            pass  # it is gone: what was seen before still stands
+            used = -(-psutil.Process(process.pid).memory_info().rss // 2**20)
+        except psutil.Error:
+            return 0  # it is gone
+        self._max_memory_mb = min(max(self._max_memory_mb, used), self.function.memory_mb)
+        return used
+
+    def _max_memory(self) -> int:
+        """The most memory in MB that this environment was seen to use."""
+        if self._process is not None:
+            self._used_memory(self._process)
         return self._max_memory_mb
 
     def _as_aws(self, text: bytes) -> bytes:
@@ -393,6 +416,7 @@ def aws_paths(package_folder: str, runtime: str) -> list[tuple[bytes, bytes]]:
     paths = sysconfig.get_paths()
     pairs = [
         (package_folder, "/var/task"),
+        (worker.__file__, "/var/runtime/bootstrap.py"),
         (paths["purelib"], "/var/runtime"),
         (paths["platlib"], "/var/runtime"),
         (paths["stdlib"], f"/var/lang/lib/{runtime}"),
@@ -400,17 +424,17 @@ def aws_paths(package_folder: str, runtime: str) -> list[tuple[bytes, bytes]]:
     return [(here.encode(), there.encode()) for here, there in pairs]
 
 
-def read_frame(pipe: IO[bytes]) -> tuple[bytes, bytes] | None:
-    """The kind and the data of the worker's next frame.
+def read_frame(pipe: IO[bytes]) -> tuple[bytes, int, bytes] | None:
+    """The worker's next frame: its kind, the size of the raw output before it, its data.
 
     None at the end of its output, also when that is in the middle of a frame.
     """
-    head = pipe.read(5)
-    if len(head) < 5:
+    head = pipe.read(FRAME_HEAD.size)
+    if len(head) < FRAME_HEAD.size:
         return None
-    (size,) = struct.unpack(">I", head[1:])
+    kind, raw_bytes, size = FRAME_HEAD.unpack(head)
     data = pipe.read(size)
-    return (head[:1], data) if len(data) == size else None
+    return (kind, raw_bytes, data) if len(data) == size else None
 
 
 def own_process_group() -> dict:
@@ -427,6 +451,11 @@ def kill_tree(process: subprocess.Popen) -> None:
     except psutil.Error:
         family = []
     process.kill()
+    if os.name == "posix":
+        try:
+            os.killpg(process.pid, signal.SIGKILL)  # children whose parents have ended too
+        except OSError:
+            pass  # there are none
     for child in family:
         try:
             child.kill()
@@ -439,6 +468,12 @@ def make_trace_id() -> str:
     """A value for _X_AMZN_TRACE_ID (LS-044) of an invocation that X-Ray does not sample."""
     number = uuid.uuid4().hex
     return f"Root=1-{int(time.time()):08x}-{number[:24]};Parent={number[-16:]};Sampled=0"
+
+
+def reported_error_type(error_type: str) -> str:
+    """The error type of a failed init in the log: any but Lambda's own is Runtime.Unknown."""
+    is_own = error_type.startswith(("Runtime.", "Function."))
+    return error_type if is_own else "Runtime.Unknown"
 
 
 def describe_exit(code: int) -> str:

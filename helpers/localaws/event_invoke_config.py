@@ -68,6 +68,14 @@ class EventInvokeConfigsMixin:
         found = [c for key, c in self._event_invoke_configs.items() if key.startswith(arn)]
         return {"FunctionEventInvokeConfigs": found}
 
+    def delete_function(self, function_name: str, qualifier: str | None = None) -> None:
+        """Delete a function, or a version of it, with its settings."""
+        super().delete_function(function_name, qualifier)
+        start = f"arn:aws:lambda:{self.region_name}:{self.account_id}:function:{function_name}:"
+        for arn in list(self._event_invoke_configs):
+            if arn == start + qualifier if qualifier else arn.startswith(start):
+                del self._event_invoke_configs[arn]
+
     def _function_for_config(self, name: str) -> Any:
         try:
             return self.get_function(name)

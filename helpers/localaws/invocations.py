@@ -15,7 +15,7 @@ from moto.sts.models import sts_backends
 
 from helpers.localaws import environments
 from helpers.localaws.asynchronous import AsynchronousInvocations
-from helpers.localaws.errors import NotFound, ResourceConflict
+from helpers.localaws.errors import NotFound, RequestTooLarge, ResourceConflict
 from helpers.localaws.executor import Executor, Throttled
 from helpers.localaws.permissions import role_allows
 
@@ -129,20 +129,31 @@ def throttled(reason: str) -> Any:
 def check_event(event: bytes, kind: str) -> None:
     """The payload: its size, and that it is JSON (LS-091).
 
-    The words after the last colon are those of AWS's JSON parser there.
+    Texts about sizes: as users of AWS report them. The words after the last colon of the text
+    about JSON are those of AWS's JSON parser there.
     """
-    limit = MAX_ASYNCHRONOUS_BYTES if kind == "Event" else MAX_PAYLOAD_BYTES
-    if len(event) > limit:
-        raise PayloadTooLarge(
-            f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+    if kind == "Event" and len(event) > MAX_ASYNCHRONOUS_BYTES:
+        raise RequestTooLarge(
+            f"{len(event)} byte payload is too large for the Event invocation type "
+            f"(limit {MAX_ASYNCHRONOUS_BYTES} bytes)"
+        )
+    if len(event) > MAX_PAYLOAD_BYTES:
+        raise RequestTooLarge(
+            f"Request must be smaller than {MAX_PAYLOAD_BYTES} bytes for the InvokeFunction "
+            "operation"
         )
     try:
-        json.loads(event)
-    except ValueError as error:
+        json.loads(event.decode(), parse_constant=refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise LambdaClientError(
             "InvalidRequestContentException",
             f"Could not parse request body into json: Could not parse payload into json: {error}",
         ) from None
+
+
+def refuse_constant(name: str) -> None:
+    """NaN and Infinity are no JSON, although Python reads them."""
+    raise ValueError(f"Unrecognized token '{name}'")
 
 
 def client_context(encoded: str | None) -> dict[str, str]:
@@ -151,20 +162,14 @@ def client_context(encoded: str | None) -> dict[str, str]:
         return {}
     try:
         text = base64.b64decode(encoded, validate=True).decode()
-        json.loads(text)
-    except ValueError:
+        if not isinstance(json.loads(text), dict):
+            raise ValueError
+    except (ValueError, RecursionError):
         raise LambdaClientError(
             "InvalidRequestContentException",
             "Client context must be a valid Base64-encoded JSON object.",
         ) from None
     return {"Lambda-Runtime-Client-Context": text}
-
-
-class PayloadTooLarge(LambdaClientError):
-    code = 413
-
-    def __init__(self, message: str) -> None:
-        super().__init__("RequestTooLargeException", message)
 
 
 def role_credentials(function: environments.Function) -> dict[str, str]:

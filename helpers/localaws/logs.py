@@ -35,7 +35,7 @@ class LogStream:
         self._backend = logs_backends[function.account][function.region]
         self._may_write = may_write
         self._lock = threading.Lock()
-        self._rest = ""
+        self._rest = b""
         self._tail: list[str] = []
 
     def event(self, text: str) -> None:
@@ -50,18 +50,18 @@ class LogStream:
                 self.group, self.name, [{"timestamp": now_ms(), "message": text}]
             )
 
-    def printed(self, text: str) -> None:
+    def printed(self, data: bytes) -> None:
         """What a function printed: an event for each line that is complete and not blank."""
-        *lines, self._rest = (self._rest + text).split("\n")
+        *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if line:
-                self.event(line + "\n")
+                self.event(as_text(line) + "\n")
 
     def end_of_print(self) -> None:
         """Write what was printed without a newline at its end."""
-        rest, self._rest = self._rest, ""
+        rest, self._rest = self._rest, b""
         if rest:
-            self.event(rest)
+            self.event(as_text(rest))
 
     def start_tail(self) -> None:
         self._tail = []
@@ -133,12 +133,14 @@ class JsonPlatform:
         self._stream = stream
         self._function = function
         self._least = SYSTEM_LEVELS.index(function.logging_config["SystemLogLevel"])
+        day, number = stream.name.rpartition("/")[0], stream.name.rpartition("]")[2]
+        self._instance_id = f"{day}/{function.name}[{function.version}]{number}"
 
     def _event(self, level: str, kind: str, record: dict[str, Any]) -> None:
         if SYSTEM_LEVELS.index(level) >= self._least:
             time = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
             line = {"time": time, "type": f"platform.{kind}", "record": record}
-            self._stream.event(json.dumps(line, separators=(",", ":")) + "\n")
+            self._stream.event(json.dumps(line, separators=(",", ":")))
 
     def init_start(self) -> None:
         version, arn = runtime_version(self._function)
@@ -152,6 +154,8 @@ class JsonPlatform:
                 "runtimeVersionArn": arn,
                 "functionName": self._function.name,
                 "functionVersion": self._function.version,
+                "instanceId": self._instance_id,
+                "instanceMaxMemory": self._function.memory_mb * 2**20,
             },
         )
 
@@ -165,7 +169,11 @@ class JsonPlatform:
         self._event("WARN", "initReport", {**record, "metrics": metrics})
 
     def start(self, request_id: str) -> None:
-        record = {"requestId": request_id, "version": self._function.version}
+        record = {
+            "requestId": request_id,
+            "functionArn": self._function.unqualified_arn,
+            "version": self._function.version,
+        }
         self._event("INFO", "start", record)
 
     def end(self, request_id: str) -> None:
@@ -199,6 +207,10 @@ def platform(stream: LogStream, function: Any) -> TextPlatform | JsonPlatform:
     """What writes the platform's lines of a function, in the format that it asks for."""
     is_json = function.logging_config.get("LogFormat") == "JSON"
     return JsonPlatform(stream, function) if is_json else TextPlatform(stream, function)
+
+
+def as_text(printed: bytes) -> str:
+    return printed.decode("utf-8", "backslashreplace")
 
 
 def stream_name(function: Any) -> str:

@@ -7,13 +7,15 @@ would ask Lambda's Runtime API over HTTP goes through one pipe in each direction
 so that log lines and results keep their order, and so that the same code runs on Linux,
 macOS and Windows.
 
-Frames to the service: 1 byte kind, 4 bytes length (big-endian), the bytes.
-Frames from the service: 4 bytes and 4 bytes length (big-endian), JSON headers, the event.
+Frames to the service: 1 byte kind, 8 bytes size of the raw output so far (see raw_output.py),
+4 bytes length, the bytes. Frames from the service: 4 bytes and 4 bytes length, JSON headers,
+the event. All numbers are big-endian.
 """
 
 import _sitebuiltins
 import builtins
 import importlib.machinery
+import io
 import json
 import os
 import queue
@@ -45,23 +47,51 @@ class RuntimeLibraryFinder:
 
 
 class Channel:
-    """Frames to and from the service, over the worker's standard input and output."""
+    """Frames to and from the service, over the worker's standard input and output.
+
+    A process that the handler forks has no share in them: what it prints is raw output, and
+    it ends where the worker would answer.
+    """
 
     def __init__(self) -> None:
         self._out = os.dup(1)
-        os.dup2(2, 1)  # what bypasses sys.stdout goes to the pipe for raw output
+        os.dup2(2, 1)  # what bypasses sys.stdout goes to the file for raw output
+        self._raw_bytes = 0
+        self._is_forked = False
         self._lock = threading.Lock()
         self._events: queue.SimpleQueue = queue.SimpleQueue()
         threading.Thread(target=self._read_events, daemon=True).start()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._leave)
 
     def send(self, kind: bytes, data: bytes) -> None:
-        frame = memoryview(kind + struct.pack(">I", len(data)) + data)
+        if self._is_forked:
+            self._send_raw(kind, data)
+            return
         with self._lock:
+            head = kind + struct.pack(">QI", self._raw_size(), len(data))
+            frame = memoryview(head + data)
             while frame:
                 frame = frame[os.write(self._out, frame) :]
 
     def next_event(self) -> tuple[dict, bytes]:
         return self._events.get()
+
+    def _raw_size(self) -> int:
+        try:
+            self._raw_bytes = os.fstat(2).st_size
+        except OSError:
+            pass  # the handler closed it
+        return self._raw_bytes
+
+    def _leave(self) -> None:
+        self._is_forked = True
+        os.close(self._out)
+
+    def _send_raw(self, kind: bytes, data: bytes) -> None:
+        if kind not in (PRINTED, LOGGED):
+            os._exit(0)
+        os.write(2, data if kind == PRINTED else data.rstrip(b"\n") + b"\n")
 
     def _read_events(self) -> None:
         """Read ahead, so that a handler that is busy still notices its service's end."""
@@ -73,33 +103,34 @@ class Channel:
         os._exit(0)
 
 
-class PrintedText:
-    """`sys.stdout` and `sys.stderr` of the handler."""
-
-    encoding, errors = "utf-8", "backslashreplace"
+class PrintedBytes(io.RawIOBase):
+    """What a handler writes to `sys.stdout` or `sys.stderr`, as frames."""
 
     def __init__(self, channel: Channel, fileno: int) -> None:
         self._channel = channel
         self._fileno = fileno
+        self.name = ("<stdin>", "<stdout>", "<stderr>")[fileno]
 
-    def write(self, text: str) -> int:
-        self._channel.send(PRINTED, text.encode("utf-8", "backslashreplace"))
-        return len(text)
-
-    def writelines(self, lines: list[str]) -> None:
-        self.write("".join(lines))
-
-    def flush(self) -> None:
-        pass
-
-    def isatty(self) -> bool:
-        return False
+    def write(self, data: bytes) -> int:
+        self._channel.send(PRINTED, bytes(data))
+        return len(data)
 
     def writable(self) -> bool:
         return True
 
     def fileno(self) -> int:
         return self._fileno
+
+
+def printed_text(channel: Channel, fileno: int) -> io.TextIOWrapper:
+    """`sys.stdout` or `sys.stderr` of the handler, unbuffered and the same on all systems."""
+    return io.TextIOWrapper(
+        PrintedBytes(channel, fileno),
+        encoding="utf-8",
+        errors="backslashreplace",
+        newline="\n",
+        write_through=True,
+    )
 
 
 class LogSink:
@@ -148,7 +179,7 @@ def main(task_root: str, library_folders: list[str]) -> None:
     sys.meta_path.append(RuntimeLibraryFinder(library_folders))
     channel = Channel()
     sys.stdin = open(os.devnull, encoding="utf-8")
-    sys.stdout, sys.stderr = PrintedText(channel, 1), PrintedText(channel, 2)
+    sys.stdout, sys.stderr = printed_text(channel, 1), printed_text(channel, 2)
     sys.argv = [os.environ["_HANDLER"]]
     builtins.exit = builtins.quit = _sitebuiltins.Quitter("exit", "Ctrl-D")  # -S left them out
     sys.modules["runtime_client"] = runtime_client(channel)

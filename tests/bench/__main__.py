@@ -38,8 +38,8 @@ def plan(quick: bool) -> dict[str, Part]:
         "sqs": Part(3, False, [partial(measures.sqs_rates, backlogs=backlogs)]),
         "invoke": Part(3, True, [measures.invoke]),
         "one": Part(3, True, [measures.one_message]),
-        "drain-500": Part(3, True, drains(500)),
-        "drain-5000": Part(2, True, drains(5_000)),  # MiniStack needs a minute for one
+        "drain-500": Part(3, True, drains(500) + drains(500, prints=True)),
+        "drain-5000": Part(1, True, drains(5_000)),  # MiniStack needs a minute for it
         "ten": Part(3, True, [measures.ten_functions]),
     }
     if quick:
@@ -48,8 +48,10 @@ def plan(quick: bool) -> dict[str, Part]:
     return parts
 
 
-def drains(count: int) -> list[Measure]:
-    return [partial(measures.drain, count=count, batch_size=size) for size in (1, 10)]
+def drains(count: int, prints: bool = False) -> list[Measure]:
+    return [
+        partial(measures.drain, count=count, batch_size=size, prints=prints) for size in (1, 10)
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:

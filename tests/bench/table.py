@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.bench.measures import Figures, sqs_row
+from tests.bench.measures import Figures, drain_row, sqs_row
 from tests.bench.servers import MINI, MOTO, OURS
 
 KINDS = (OURS, MOTO, MINI)
@@ -38,10 +38,11 @@ TARGETS = {
         Target("Invoke warm, silent, p50 (ms)", 0.125, most=True),
         Target("Invoke warm, prints, p50 (ms)", 0.6, most=True),
         Target("one message, send to handler, p50 (ms)", 1.0, most=True),
-        Target("500 messages, batch size 1 (1/s)", 2.0),
-        Target("500 messages, batch size 10 (1/s)", 1.5),
-        Target("5,000 messages, batch size 1 (1/s)", 2.0),
-        Target("5,000 messages, batch size 10 (1/s)", 1.5),
+        *(
+            Target(drain_row(count, batch_size, prints), ratio)
+            for count, prints in ((500, False), (500, True), (5_000, False))
+            for batch_size, ratio in ((1, 2.0), (10, 1.5))
+        ),
         *(
             Target(
                 sqs_row("Receive", threads, 10_000),

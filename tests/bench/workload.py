@@ -25,6 +25,7 @@ FILE = os.open(os.environ["OUT"], os.O_APPEND | os.O_WRONLY)
 def lambda_handler(event, context):
     os.write(FILE, f"{time.time()} {len(event['Records'])}\\n".encode())
 """
+RECORDS_AND_PRINTS = f"{RECORDS}    print('hello')\n"
 
 
 class TooSlow(Exception):
@@ -66,9 +67,9 @@ class Functions:
             self.lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
         return names
 
-    def recording(self, out: Path, count: int = 1) -> list[str]:
+    def recording(self, out: Path, count: int = 1, source: str = RECORDS) -> list[str]:
         """Functions that write into a file when they handled how many messages."""
-        return self.new(RECORDS, count, Environment={"Variables": {"OUT": str(out)}})
+        return self.new(source, count, Environment={"Variables": {"OUT": str(out)}})
 
     def queue(self) -> str:
         return self.sqs.create_queue(QueueName=self._next("queue"))["QueueUrl"]

@@ -18,9 +18,13 @@ started: dict[str, Any] = {}
 
 
 def sending_role(aws: Aws) -> str:
-    """A role that may write logs and send to any queue."""
+    """A role that may write logs, send to any queue and invoke any function."""
     return aws.new_role(
-        {"Effect": "Allow", "Action": ["logs:*", "sqs:SendMessage"], "Resource": "*"}
+        {
+            "Effect": "Allow",
+            "Action": ["logs:*", "sqs:SendMessage", "lambda:InvokeFunction"],
+            "Resource": "*",
+        }
     )[1]
 
 
@@ -84,6 +88,20 @@ def test_LS_098_the_record_of_a_success(aws) -> None:
     assert record["requestContext"]["condition"] == "Success"
     assert record["requestContext"]["approximateInvokeCount"] == 1
     assert record["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST"}
+    assert record["responsePayload"] == {"result": {"a": 1}}
+
+
+def test_a_destination_may_be_a_function(aws) -> None:
+    target = aws.function("import json\n" + HEAD + "    print(json.dumps(event))\n")
+    arn = aws.lambda_.get_function(FunctionName=target)["Configuration"]["FunctionArn"]
+    name = aws.function(WORKS, Role=started["role"])
+    aws.lambda_.put_function_event_invoke_config(
+        FunctionName=name, DestinationConfig={"OnSuccess": {"Destination": arn}}
+    )
+    request_id = aws.invoke(name, {"a": 1}, InvocationType="Event").request_id
+    record = json.loads(aws.wait_lines(target, 1)[0])
+    assert record["requestContext"]["requestId"] == request_id
+    assert record["requestPayload"] == {"a": 1}
     assert record["responsePayload"] == {"result": {"a": 1}}
 
 
@@ -173,6 +191,16 @@ def test_LS_101_refusals(aws) -> None:
         "InvalidParameterValueException",
         "You can't specify the function as a destination for itself.",
     )
+
+
+def test_settings_end_with_their_function(aws) -> None:
+    name = aws.function(WORKS)
+    aws.lambda_.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=1)
+    aws.lambda_.delete_function(FunctionName=name)
+    aws.create_function(name, WORKS)
+    aws.wait_active(name)
+    get = aws.lambda_.get_function_event_invoke_config
+    assert refusal(get, FunctionName=name)[0] == 404
 
 
 @pytest.mark.at_end

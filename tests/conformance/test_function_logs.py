@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 
@@ -30,9 +31,17 @@ QUIET = Declared(
     LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "ERROR", "SystemLogLevel": "WARN"},
 )
 
+SLOW = Declared(
+    "import time\n" + HEAD + "    time.sleep(5)\n",
+    Timeout=1,
+    LoggingConfig={"LogFormat": "JSON", "SystemLogLevel": "WARN"},
+)
+VERSIONS = Declared(HEAD + "    return 1\n")
+
 UNKNOWN = {
-    "G-14": "no JSON platform line of AWS is recorded; names, fields and levels are those of the "
-    "Lambda Developer Guide",
+    "G-14": "the names, fields and order of initStart, start and report are those of log lines "
+    "that users of AWS show; levels, and the fields of a failed init, those of the Lambda "
+    "Developer Guide; what makes up instanceId in a log group of AWS's own is not known",
     "LS-095": "only the configuration is recorded; the lines of the function itself are written by "
     "AWS's own runtime client, those of the platform follow the documentation (G-14)",
 }
@@ -114,13 +123,43 @@ def test_LS_049_the_logging_module(aws) -> None:
     assert printed == "plain\n"
 
 
+def test_LS_049_the_version_in_the_start_line(aws) -> None:
+    version = aws.lambda_.publish_version(FunctionName=VERSIONS.name)["Version"]
+    answer = poll(
+        lambda: aws.invoke(VERSIONS.name, Qualifier=version, LogType="Tail"),
+        lambda answer: answer.error is None,
+        "an answer of the version",
+    )
+    tail = base64.b64decode(answer.whole["LogResult"]).decode()
+    assert (version, answer.whole["ExecutedVersion"]) == ("1", "1")
+    assert tail.startswith(f"START RequestId: {answer.request_id} Version: 1\n")
+
+
 def test_LS_095_G_14_json_lines(aws) -> None:
     request_id = aws.invoke(JSON.name).request_id
     lines = json_lines(aws, JSON.name, "platform.report")
     kinds = [line.get("type", line.get("message")) for line in lines]
     assert kinds == ["platform.initStart", "platform.start", "heard", "platform.report"]
-    start, heard, report = lines[1:]
-    assert start["record"] == {"requestId": request_id, "version": "$LATEST"}
+    init, start, heard, report = lines
+    assert all(list(line) == ["time", "type", "record"] for line in (init, start, report))
+    assert list(init["record"].items())[:2] == [
+        ("initializationType", "on-demand"),
+        ("phase", "init"),
+    ]
+    assert list(init["record"].items())[4:6] == [
+        ("functionName", JSON.name),
+        ("functionVersion", "$LATEST"),
+    ]
+    assert list(init["record"])[2:4] == ["runtimeVersion", "runtimeVersionArn"]
+    assert init["record"]["instanceMaxMemory"] == 128 * 2**20
+    instance = rf"\d{{4}}/\d\d/\d\d/{JSON.name}\[\$LATEST\][0-9a-f]{{32}}"
+    assert re.fullmatch(instance, init["record"]["instanceId"])
+    assert list(start["record"].items()) == [
+        ("requestId", request_id),
+        ("functionArn", f"arn:aws:lambda:{aws.region}:{aws.account}:function:{JSON.name}"),
+        ("version", "$LATEST"),
+    ]
+    assert list(report["record"]) == ["requestId", "metrics", "status"]
     assert (heard["level"], heard["order"], heard["requestId"]) == ("INFO", 7, request_id)
     assert report["record"]["requestId"] == request_id
     assert report["record"]["status"] == "success"
@@ -146,6 +185,14 @@ def test_LS_095_levels_leave_out_what_is_below(aws) -> None:
     aws.invoke(QUIET.name, "fail")
     lines = json_lines(aws, QUIET.name, "errorType")
     assert [line.get("errorType", line.get("type")) for line in lines] == ["ValueError"]
+
+
+def test_LS_095_G_14_a_failure_is_reported_at_the_level_WARN(aws) -> None:
+    request_id = aws.invoke(SLOW.name).request_id
+    [report] = json_lines(aws, SLOW.name, "platform.report")
+    metrics = report["record"].pop("metrics")
+    assert report["record"] == {"requestId": request_id, "status": "timeout"}
+    assert (metrics["durationMs"], metrics["memorySizeMB"]) == (1000, 128)
 
 
 def test_LS_095_a_log_group_of_ones_own(aws) -> None:

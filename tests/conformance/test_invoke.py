@@ -10,10 +10,20 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.kit import HEAD, Declared, poll, refusal, unique
+from tests.conformance.kit import (
+    HEAD,
+    PLATFORM_WORDS,
+    Aws,
+    Declared,
+    Early,
+    poll,
+    refusal,
+    unique,
+)
 
 ECHO = Declared(HEAD + "    print('echo', event)\n    return event\n", Timeout=10)
 NOTHING = Declared(HEAD + "    pass\n")
+COLD = Declared(HEAD + "    print(event)\n")
 COUNTER = Declared("n = -1\n" + HEAD + "    global n\n    n += 1\n    return n\n")
 RAISES = Declared(HEAD + '    raise Exception("Handler fails")\n')
 FAILS_AT_IMPORT = Declared("raise ValueError('at import')\n" + HEAD + "    pass\n")
@@ -24,6 +34,16 @@ SYNTAX_ERROR = Declared("def lambda_handler(:\n")
 NO_JSON = Declared(HEAD + "    return {1, 2}\n")
 EXITS = Declared("import sys\n" + HEAD + "    sys.exit()\n")
 EXITS_AT_IMPORT = Declared("import sys\nsys.exit()\n" + HEAD + "    pass\n")
+EXITS_WITH = Declared("import os\n" + HEAD + "    os._exit(event)\n")
+KILLED = Declared("import os, signal\n" + HEAD + "    os.kill(os.getpid(), signal.SIGKILL)\n")
+SLOW_INIT = Declared(
+    "import os, tempfile, time\nPATH = os.path.join(tempfile.gettempdir(), 'was here')\n"
+    "if not os.path.exists(PATH):\n    open(PATH, 'w').close()\n    time.sleep(20)\n"
+    + HEAD
+    + "    print('handled')\n",
+)
+SLOW_ALWAYS = Declared("import time\ntime.sleep(20)\n" + HEAD + "    pass\n", Timeout=1)
+SLOW_ONCE = Declared("import time\ntime.sleep(1.5)\n" + HEAD + "    return 1\n", Timeout=1)
 SLEEPS = Declared(
     "import os, tempfile, time\nvalue = 0\nPATH = os.path.join(tempfile.gettempdir(), 'kept')\n"
     + HEAD
@@ -58,9 +78,17 @@ UPDATED = Declared(
 DIFFERS = {
     "LS-040": "/tmp is your computer's; what Python's tempfile names is each environment's own",
     "LS-037": "the line numbers of Python's own frames are those of your Python",
-    "LS-140": "(a) a crash by unbounded recursion is reported at once as Runtime.ExitError with "
-    "its signal; AWS let it run into the time-out",
+    "LS-140": "(a) unbounded recursion at import ends as soon as its memory is used up, as "
+    "Runtime.OutOfMemory, or by a signal as Runtime.ExitError; AWS let it run into the time-out",
 }
+
+
+@Early
+def start_what_is_slow(aws: Aws) -> None:
+    """Two functions whose import takes longer than the 10 s that Lambda allows."""
+    for each in (SLOW_INIT, SLOW_ALWAYS):
+        aws.lambda_.put_function_event_invoke_config(FunctionName=each.name, MaximumRetryAttempts=0)
+        aws.invoke(each.name, InvocationType="Event")
 
 
 def exit_error(request_id: str, text: str) -> bytes:
@@ -69,6 +97,17 @@ def exit_error(request_id: str, text: str) -> bytes:
         "errorMessage": f"RequestId: {request_id} Error: {text}",
     }
     return json.dumps(error, separators=(",", ":")).encode()
+
+
+def platform_lines(aws: Aws, name: str) -> list[str]:
+    """The platform's lines of the first invocation, when they are all there."""
+    lines = poll(
+        lambda: [line for line in aws.log(name) if line.startswith(PLATFORM_WORDS)],
+        lambda lines: any(line.startswith("REPORT ") for line in lines),
+        "the report",
+    )
+    end = next(number for number, line in enumerate(lines) if line.startswith("REPORT "))
+    return lines[: end + 1]
 
 
 def test_LS_034_a_result(aws) -> None:
@@ -91,14 +130,14 @@ def test_LS_034_an_event_is_accepted_and_runs_later(aws) -> None:
 
 
 def test_LS_035_the_tail_of_the_log(aws) -> None:
-    answer = aws.invoke(ECHO.name, {}, LogType="Tail")
+    answer = aws.invoke(COLD.name, {}, LogType="Tail")
     tail = base64.b64decode(answer.whole["LogResult"]).decode()
     start, printed, end, report = tail.splitlines()
     assert start == f"START RequestId: {answer.request_id} Version: $LATEST"
-    assert printed == "echo {}"
+    assert printed == "{}"
     assert end == f"END RequestId: {answer.request_id}"
     assert report.startswith(f"REPORT RequestId: {answer.request_id}\tDuration: ")
-    assert "INIT_START" not in tail
+    assert report.endswith(" ms\t") and "\tInit Duration: " in report
 
 
 def test_LS_036_LS_048_a_handler_raises(aws) -> None:
@@ -162,12 +201,52 @@ def test_G_11_mistakes_at_import(aws, declared, error_type, message) -> None:
     assert answer.value["errorType"] == error_type
     assert answer.value["errorMessage"].startswith(message)
     assert answer.value["requestId"] == ""
-    ends = f"\tStatus: error\tError Type: {error_type}\n"
-    poll(
-        lambda: aws.log(declared.name),
-        lambda lines: any(line.endswith(ends) for line in lines),
-        "a report with the error",
-    )
+    platform = platform_lines(aws, declared.name)
+    ends = rf"\tStatus: error\tError Type: {error_type}\n"
+    assert platform[0].startswith("INIT_START ")
+    for line, phase in zip(platform[1:3], ("init", "invoke"), strict=True):
+        assert re.fullmatch(rf"INIT_REPORT Init Duration: \d+\.\d\d ms\tPhase: {phase}{ends}", line)
+    assert platform[3:5] == [
+        f"START RequestId: {answer.request_id} Version: $LATEST\n",
+        f"END RequestId: {answer.request_id}\n",
+    ]
+    report = rf"REPORT RequestId: {answer.request_id}\tDuration: (\S+) ms\tBilled .*MB{ends}"
+    again = re.search(r"Duration: (\S+) ms", platform[2])
+    assert float(re.fullmatch(report, platform[5])[1]) >= float(again[1])
+
+
+def test_G_11_another_error_at_import_has_no_type_in_the_log(aws) -> None:
+    aws.invoke(FAILS_AT_IMPORT.name)
+    reports = [line for line in platform_lines(aws, FAILS_AT_IMPORT.name) if "REPORT" in line]
+    assert all(line.endswith("\tStatus: error\tError Type: Runtime.Unknown\n") for line in reports)
+
+
+def test_an_init_may_take_longer_than_the_time_out(aws) -> None:
+    assert aws.invoke(SLOW_ONCE.name).value == 1
+
+
+@pytest.mark.at_end
+def test_an_init_over_10_s_starts_again_in_the_invocation(aws) -> None:
+    lines = aws.wait_lines(SLOW_INIT.name, 1)
+    assert lines == ["handled\n"]
+    platform = platform_lines(aws, SLOW_INIT.name)
+    assert [line.split(" ")[0] for line in platform] == [
+        *("INIT_START", "INIT_REPORT", "START", "END", "REPORT"),
+    ]
+    timed_out = r"INIT_REPORT Init Duration: (\S+) ms\tPhase: init\tStatus: timeout\n"
+    assert float(re.fullmatch(timed_out, platform[1])[1]) >= 9900
+    assert "Init Duration" not in platform[4] and platform[4].endswith(" MB\t\n")
+
+
+@pytest.mark.at_end
+def test_an_init_over_10_s_that_is_slow_again_ends_in_the_time_out(aws) -> None:
+    platform = platform_lines(aws, SLOW_ALWAYS.name)
+    assert [line.split(" ")[0] for line in platform] == [
+        *("INIT_START", "INIT_REPORT", "INIT_REPORT", "START", "END", "REPORT"),
+    ]
+    assert platform[2].endswith("\tPhase: invoke\tStatus: timeout\n")
+    assert "\tDuration: 1000.00 ms\t" in platform[5]
+    assert platform[5].endswith("\tStatus: timeout\n")
 
 
 def test_G_11_a_result_that_is_no_json(aws) -> None:
@@ -184,6 +263,22 @@ def test_LS_038_sys_exit(aws, declared) -> None:
     assert answer.error == "Unhandled"
     assert answer.payload == exit_error(
         answer.request_id, "Runtime exited without providing a reason"
+    )
+
+
+def test_an_exit_status_is_told(aws) -> None:
+    answer = aws.invoke(EXITS_WITH.name, 7)
+    assert answer.payload == exit_error(
+        answer.request_id, "Runtime exited with error: exit status 7"
+    )
+    [report] = [line for line in platform_lines(aws, EXITS_WITH.name) if "REPORT" in line]
+    assert report.endswith("\tStatus: error\tError Type: Runtime.ExitError\n")
+
+
+def test_a_signal_is_told(aws) -> None:
+    answer = aws.invoke(KILLED.name)
+    assert answer.payload == exit_error(
+        answer.request_id, "Runtime exited with error: signal: killed"
     )
 
 
@@ -279,10 +374,13 @@ def test_LS_091_large_payloads(aws) -> None:
     assert (answer.error, answer.value) == (None, payload)
 
 
-def test_LS_091_a_payload_that_is_no_json(aws) -> None:
-    status, code, message = refusal(
-        aws.lambda_.invoke, FunctionName=ECHO.name, Payload=b"'not json'"
-    )
+@pytest.mark.parametrize(
+    "payload",
+    [b"'not json'", b"\xff", b"NaN", b"[" * 100_000, '{"a": 1}'.encode("utf-16")],
+    ids=["quotes", "utf-8", "constant", "deep", "utf-16"],
+)
+def test_LS_091_a_payload_that_is_no_json(aws, payload) -> None:
+    status, code, message = refusal(aws.lambda_.invoke, FunctionName=ECHO.name, Payload=payload)
     assert (status, code) == (400, "InvalidRequestContentException")
     assert message.startswith(
         "Could not parse request body into json: Could not parse payload into json: "
@@ -293,12 +391,25 @@ def test_a_payload_over_the_limit_is_refused(aws) -> None:
     payload = b'"' + b"x" * 6_291_456 + b'"'
     assert refusal(aws.lambda_.invoke, FunctionName=ECHO.name, Payload=payload) == (
         413,
-        "RequestTooLargeException",
+        "RequestEntityTooLargeException",
         "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
     )
 
 
-@pytest.mark.parametrize("context", ["no base64", base64.b64encode(b"no json").decode()])
+def test_an_event_over_the_limit_is_refused(aws) -> None:
+    invoke = {"FunctionName": NOTHING.name, "InvocationType": "Event"}
+    largest = b'"' + b"x" * (2**20 - 2) + b'"'
+    assert aws.lambda_.invoke(Payload=largest, **invoke)["StatusCode"] == 202
+    assert refusal(aws.lambda_.invoke, Payload=largest + b" ", **invoke) == (
+        413,
+        "RequestEntityTooLargeException",
+        "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)",
+    )
+
+
+@pytest.mark.parametrize(
+    "context", ["no base64", *(base64.b64encode(text).decode() for text in (b"no json", b"1"))]
+)
 def test_a_client_context_that_is_none_is_refused(aws, context) -> None:
     call = {"FunctionName": ECHO.name, "Payload": b"1", "ClientContext": context}
     assert refusal(aws.lambda_.invoke, **call) == (
@@ -325,6 +436,13 @@ def test_LS_094_queued_events_run_on_the_new_variant(aws) -> None:
 def test_a_handler_that_uses_more_than_its_memory_is_killed(aws) -> None:
     answer = aws.invoke(HUNGRY.name, True)
     assert answer.error == "Unhandled"
+    assert (
+        answer.payload
+        == (
+            '{"errorType":"Runtime.OutOfMemory","errorMessage":"RequestId: '
+            f'{answer.request_id} Error: Runtime exited with error: signal: killed"}}'
+        ).encode()
+    )
     report = poll(
         lambda: [line for line in aws.log(HUNGRY.name) if line.startswith("REPORT")],
         bool,

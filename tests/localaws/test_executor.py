@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import time
 import zipfile
@@ -47,6 +48,51 @@ LOUD = Declared(
     "import os, subprocess, sys\n" + HEAD + "    print('x' * 10**6)\n"
     "    os.write(1, b'raw\\n')\n    subprocess.run([sys.executable, '-c', 'print(1)'])\n"
     "    sys.stdout.flush()\n    return 1\n",
+    Timeout=10,
+)
+
+
+ORDER = Declared(
+    "import os, subprocess, sys\n" + HEAD + "    print('one')\n    os.write(1, b'two\\n')\n"
+    "    print('three')\n    subprocess.run(['echo', 'four'])\n"
+    "    print('five', file=sys.stderr)\n    os.write(2, b'six, and no end \\xff')\n",
+)
+BYTES = Declared(
+    "import sys\n" + HEAD + "    text = 'gr\u00fcn\\n'.encode()\n"
+    "    sys.stdout.buffer.write(text[:3])\n    sys.stdout.buffer.write(text[3:])\n"
+    "    sys.stdout.buffer.write(b'\\xff\\n')\n    print('a surrogate: \\ud800')\n"
+)
+FORKS = Declared(
+    "import multiprocessing, os\n" + HEAD + "    process = multiprocessing.get_context('fork')"
+    ".Process(target=print, args=['child'])\n    process.start()\n    process.join()\n"
+    "    print('parent')\n    if os.fork():\n        return 'parent'\n    return 'child'\n"
+)
+CLOSES = Declared(
+    "import os, sys, time\n" + HEAD + "    if event == 'streams':\n"
+    "        sys.stdout.close()\n        sys.stderr.close()\n        return 'closed'\n"
+    "    if event == 'standard':\n        for number in (0, 1, 2):\n"
+    "            os.close(number)\n        return 'closed'\n"
+    "    os.closerange(0, 100)\n    time.sleep(60)\n",
+    Timeout=1,
+)
+STOPS = Declared(
+    "import os, signal\n" + HEAD + "    os.kill(os.getpid(), signal.SIGSTOP)\n", Timeout=1
+)
+ORPHAN = Declared(
+    "import os, subprocess, sys\n" + HEAD + "    child = subprocess.Popen(['sleep', '300'])\n"
+    "    print(child.pid)\n    os._exit(1)\n"
+)
+CRASH = Declared(
+    "import ctypes, faulthandler\nfaulthandler.enable()\n" + HEAD + "    ctypes.string_at(0)\n"
+)
+DEEP = Declared(
+    "import sys\nsys.setrecursionlimit(10**9)\ndef f(n):\n    return f(n + 1) + 1\nf(0)\n"
+    + HEAD
+    + "    pass\n",
+    Timeout=5,
+)
+SPIKE = Declared(
+    HEAD + "    if event:\n        bytearray(b'x') * (300 * 2**20)\n    return 'fine'\n",
     Timeout=10,
 )
 
@@ -156,3 +202,71 @@ def test_a_loud_handler_with_children_still_answers(aws) -> None:
     assert [aws.invoke(LOUD.name).value for _ in range(2)] == [1, 1]
     lines = aws.wait_lines(LOUD.name, 4)
     assert "x" * 10**6 + "\n" in lines and "raw\n" in lines
+
+
+# -- handlers that do not keep to their own standard output ---------------------------------
+
+
+@pytest.mark.skipif(not POSIX, reason="runs echo")
+def test_what_bypasses_print_stays_in_order_and_in_its_invocation(aws) -> None:
+    lines = ["one\n", "two\n", "three\n", "four\n", "five\n", "six, and no end \\xff"]
+    for _ in range(3):
+        tail = base64.b64decode(aws.invoke(ORDER.name, LogType="Tail").whole["LogResult"])
+        start, *printed, end, _report = tail.decode().splitlines()
+        assert printed == [line.rstrip("\n") for line in lines]
+        assert start.startswith("START ") and end.startswith("END ")
+    assert aws.own_lines(ORDER.name) == 3 * lines
+
+
+def test_bytes_and_surrogates_are_printed(aws) -> None:
+    assert aws.invoke(BYTES.name).error is None
+    assert aws.own_lines(BYTES.name) == ["gr\u00fcn\n", "\\xff\n", "a surrogate: \\ud800\n"]
+
+
+@pytest.mark.skipif(not POSIX, reason="forks")
+def test_a_forked_process_prints_and_does_not_answer(aws) -> None:
+    assert [aws.invoke(FORKS.name).value for _ in range(3)] == ["parent"] * 3
+    assert aws.own_lines(FORKS.name) == ["child\n", "parent\n"] * 3
+
+
+@pytest.mark.parametrize("what", ["streams", "standard"])
+def test_a_handler_may_close_its_standard_output(aws, what) -> None:
+    assert aws.invoke(CLOSES.name, what).value == "closed"
+
+
+@pytest.mark.skipif(not POSIX, reason="closes all files")
+def test_a_handler_that_closes_all_files_ends_in_its_time_out(aws) -> None:
+    answer = aws.invoke(CLOSES.name, "all")
+    assert answer.value["errorType"] == "Sandbox.Timedout"
+
+
+@pytest.mark.skipif(not POSIX, reason="stops a process by signal")
+def test_a_stopped_worker_ends_in_its_time_out(aws) -> None:
+    answer = aws.invoke(STOPS.name, "x" * 10**6)
+    assert answer.value["errorType"] == "Sandbox.Timedout"
+
+
+@pytest.mark.skipif(not POSIX, reason="runs sleep")
+def test_what_a_crashed_handler_started_ends_with_it(aws) -> None:
+    assert aws.invoke(ORPHAN.name).error == "Unhandled"
+    wait_gone(int(aws.own_lines(ORPHAN.name)[0]), "the handler's child")
+
+
+@pytest.mark.skipif(not POSIX, reason="crashes a process")
+def test_a_crash_shows_no_path_of_this_machine(aws) -> None:
+    assert aws.invoke(CRASH.name).value["errorMessage"].endswith("signal: segmentation fault")
+    lines = aws.own_lines(CRASH.name)
+    assert '  File "/var/task/lambda_function.py", line 4 in lambda_handler\n' in lines
+    assert not [line for line in lines if "localaws" in line]
+    [report] = [line for line in aws.log(CRASH.name) if line.startswith("REPORT ")]
+    assert "\tMax Memory Used: 0 MB" not in report
+
+
+def test_unbounded_recursion_at_import_ends(aws) -> None:
+    assert aws.invoke(DEEP.name).error == "Unhandled"
+
+
+def test_a_short_spike_of_memory_does_not_end_the_next_invocation(aws) -> None:
+    aws.invoke(SPIKE.name, True)
+    time.sleep(0.3)
+    assert [aws.invoke(SPIKE.name, False).value for _ in range(3)] == ["fine"] * 3

@@ -200,9 +200,9 @@ OPERATORS = st.sampled_from(
     ]
 )
 ANY_LEAF = st.recursive(
-    JSON_VALUES | RANGES,
-    lambda inner: st.dictionaries(OPERATORS, inner, max_size=2),
-    max_leaves=3,
+    SCALARS | st.lists(SCALARS, max_size=3) | RANGES | JSON_VALUES,
+    lambda inner: st.tuples(OPERATORS, inner).map(lambda pair: dict([pair])),
+    max_leaves=2,
 )
 ANY_RULES = st.recursive(
     st.lists(LEAF | ANY_LEAF, max_size=3) | JSON_VALUES,
@@ -222,12 +222,12 @@ def test_a_filter_that_was_accepted_takes_any_body(pattern, body) -> None:
         assert passes(pattern, body) in (True, False)
 
 
-@tries(200)
-@given(LEAF | ANY_LEAF, BODIES)
-def test_an_operator_that_was_accepted_takes_any_value(leaf, body) -> None:
-    pattern = {"body": {"a": [leaf]}}
+@tries(500)
+@given(st.tuples(OPERATORS, ANY_LEAF), st.lists(SCALARS, min_size=1))
+def test_an_operator_that_was_accepted_takes_any_value(operation, values) -> None:
+    pattern = {"body": {"a": [dict([operation])]}}
     if is_valid_pattern(json.dumps(pattern)):
-        assert passes(pattern, json.dumps({"a": body})) in (True, False)
+        assert passes(pattern, json.dumps({"a": values})) in (True, False)
 
 
 @tries(100)
@@ -242,6 +242,10 @@ def test_nothing_is_nested_too_deeply(text) -> None:
     assert not passes({"body": {"a": [1]}}, text)
 
 
+def test_what_cannot_be_read_is_text() -> None:
+    assert passes({"body": [{"prefix": "[["}]}, DEEP[0])
+
+
 @tries(100)
 @given(RULES, st.text().filter(lambda text: not text.lstrip().startswith("{")))
 def test_a_filter_on_fields_drops_what_is_no_object(rules, text) -> None:
@@ -253,6 +257,7 @@ def test_a_filter_on_fields_drops_what_is_no_object(rules, text) -> None:
 SOURCE, DEAD_LETTERS = "source", "dead letters"
 QUEUES = st.sampled_from([SOURCE, SOURCE, SOURCE, DEAD_LETTERS])
 SECONDS = st.sampled_from([0, 1, 2, 5])
+COUNTS = st.sampled_from([1, 2, 3, 10])
 RETENTION_S, FOREVER_S = 60, 10**6
 
 
@@ -313,11 +318,15 @@ class Queue(RuleBasedStateMachine):
         self.numbers = itertools.count(1)
         self.max_receives: int | None = None
 
-    @initialize(max_receives=st.sampled_from([None, 1, 2]))
-    def choose(self, max_receives: int | None) -> None:
+    @initialize(
+        max_receives=st.sampled_from([None, 1, 2]),
+        groups=st.lists(st.sampled_from("aaabc"), min_size=4, max_size=8),
+    )
+    def start(self, max_receives: int | None, groups: list[str]) -> None:
         self.max_receives = max_receives
+        self.send(groups, 0)
 
-    @rule(groups=st.lists(st.sampled_from("abc"), min_size=1, max_size=4), delay_s=SECONDS)
+    @rule(groups=st.lists(st.sampled_from("aaabc"), min_size=1, max_size=5), delay_s=SECONDS)
     def send(self, groups: list[str], delay_s: int) -> None:
         for group in groups:
             message = SimpleNamespace(
@@ -332,8 +341,10 @@ class Queue(RuleBasedStateMachine):
             due = self.now + delay_s * 1000
             self.sides[SOURCE].entries.append(Entry(message.id, group, self.now, due))
 
-    @rule(name=QUEUES, count=st.integers(1, 10), visibility_s=SECONDS)
+    @rule(name=QUEUES, count=COUNTS, visibility_s=SECONDS)
     def receive(self, name: str, count: int, visibility_s: int) -> None:
+        if not self.sides[name].entries:
+            name = SOURCE
         side = self.sides[name]
         limit = self.max_receives if name == SOURCE else None
         side.expire(self.now)
@@ -342,7 +353,8 @@ class Queue(RuleBasedStateMachine):
 
         ids, dead_ids = [each.id for each in delivered], [each.id for each in dead]
         self.check_choice(side, visible, ids, dead_ids)
-        assert len(ids) == count or len(ids + dead_ids) == len(visible)
+        assert len(ids) <= count
+        assert len(ids + dead_ids) >= min(count, len(visible))
         for message in delivered:
             entry = side.find(message.id)
             assert limit is None or entry.receives < limit
@@ -377,38 +389,33 @@ class Queue(RuleBasedStateMachine):
         runs = [group for group, _ in itertools.groupby(each[0] for each in ids)]
         assert len(set(runs)) == len(runs)  # LS-125: one group after the other
 
-    def a_receipt(self, side: Side, number: int) -> tuple[Entry | None, str, int]:
+    def a_receipt(self, name: str, number: int) -> tuple[Side, Entry | None, str, int]:
+        side = self.sides[name] if self.sides[name].receipts else self.sides[SOURCE]
         message_id, receives = side.receipts[-1 - number % len(side.receipts)]
-        return side.find(message_id), message_id, receives
+        return side, side.find(message_id), message_id, receives
 
     def has_receipts(self) -> bool:
         return bool(self.sides[SOURCE].receipts)
 
     @precondition(has_receipts)
-    @rule(name=QUEUES, number=st.integers(0, 20))
+    @rule(name=QUEUES, number=st.integers(0, 5))
     def delete(self, name: str, number: int) -> None:
-        side = self.sides[name]
-        if not side.receipts:
-            return
-        entry, message_id, receives = self.a_receipt(side, number)
+        side, entry, message_id, receives = self.a_receipt(name, number)
         refused = side.fifo and entry and not side.is_held(entry, receives, self.now)
         assert side.store.delete(message_id, receives) is not bool(refused)
         if entry and not refused:
             side.entries.remove(entry)
 
     @precondition(has_receipts)
-    @rule(name=QUEUES, number=st.integers(0, 20), seconds=SECONDS)
+    @rule(name=QUEUES, number=st.integers(0, 5), seconds=SECONDS)
     def change_visibility(self, name: str, number: int, seconds: int) -> None:
-        side = self.sides[name]
-        if not side.receipts:
-            return
-        entry, message_id, receives = self.a_receipt(side, number)
+        side, entry, message_id, receives = self.a_receipt(name, number)
         taken = entry and (not side.fifo or side.is_held(entry, receives, self.now))
         assert side.store.change_visibility(message_id, receives, seconds) is bool(taken)
         if taken:
             entry.due = self.now + seconds * 1000
 
-    @rule(ms=st.sampled_from([1, 500, 1000, 2000, 5000, 20_000]))
+    @rule(ms=st.sampled_from([1, 500, 999, 1000, 2000, 5000]))
     def wait(self, ms: int) -> None:
         self.now += ms
 
@@ -463,14 +470,13 @@ class FifoQueue(Queue):
 
 TestStandardQueue = Queue.TestCase
 TestFifoQueue = FifoQueue.TestCase
-TestStandardQueue.settings = TestFifoQueue.settings = tries(100, stateful_step_count=40)
+TestStandardQueue.settings = TestFifoQueue.settings = tries(200, stateful_step_count=50)
 
 
 def test_a_dead_letter_is_no_concern_of_its_old_queue() -> None:
     """Its old queue remembers a timer that ends in the same ms as the one of its new queue."""
     queue = Queue()
-    queue.choose(1)
-    queue.send(["a"], 0)
+    queue.start(1, ["a"])
     queue.receive(SOURCE, 1, 5)
     queue.change_visibility(SOURCE, 0, 0)
     queue.receive(SOURCE, 1, 5)

@@ -81,14 +81,16 @@ def lambda_handler(event, context):
         elif fate < 39:
             note("failed", record)
             time.sleep(60)
+        elif fate < 45:
+            note("failed", record)
+            stopped.add(group)
+            answer = [
+                {"batchItemFailures": [{"foo": "notvalid"}]},
+                {"batchItemFailures": [{"itemIdentifier": "none of these"}]},
+                {"batchItemFailures": "all"},
+            ][fate % 3]
         else:
             note("handled", record)
-            if fate < 45:
-                answer = [
-                    {"batchItemFailures": [{"foo": "notvalid"}]},
-                    {"batchItemFailures": [{"itemIdentifier": "none of these"}]},
-                    {"batchItemFailures": "all"},
-                ][fate % 3]
     return answer or {"batchItemFailures": failures}
 """
 
