@@ -1,16 +1,13 @@
 """Charts that show a finding and can say it in words.
 
 Each chart is a `Chart`: JupyterLab shows the picture, with a text for those who cannot see
-it; a test reads the text. Colours are those of Okabe and Ito, which colour-blind people
-can tell apart. The texts hold what stays the same from run to run: counts and outcomes, not
-the milliseconds of one computer. Each chart works from the frames of `helpers.recorder`.
+it; a test reads the text. The texts hold what stays the same from run to run: counts and
+outcomes, not the milliseconds of one computer. Each chart works from the frames of
+`helpers.recorder`.
 """
 
 from __future__ import annotations
 
-import io
-from collections import Counter
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -18,58 +15,41 @@ import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#595959"
-VERMILION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
-STYLE = {"font.size": 13, "axes.spines.top": False, "axes.spines.right": False}
-# Each outcome has a colour and a hatch, so that it is told apart in grey too.
-OUTCOME_LOOKS = {
-    "returned": (GREEN, ""),
-    "reported": (ORANGE, ".."),
-    "raised": (VERMILION, "//"),
-    "timed out": (PURPLE, "xx"),
-    "exited": (GREY, "\\\\"),
-    "unknown": ("white", ""),
-}
-SHORTEST_BAR_S = 0.006  # of the width: a bar of a millisecond must still be seen
-MOST_LABELS = 15
+from helpers.chart_style import (
+    BLUE,
+    EDGE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    STYLE,
+    VERMILION,
+    WIDTH_IN,
+    Chart,
+    count,
+    in_style,
+    legend_beside,
+    make_chart,
+    new_axes,
+    seconds_since,
+)
+from helpers.life_lines import life_lines
 
-
-@dataclass(frozen=True)
-class Chart:
-    """A picture and what it says. `png` is the picture's bytes."""
-
-    png: bytes
-    text: str
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        data = {"image/png": self.png, "text/plain": self.text}
-        return data, {"image/png": {"alt": self.text}}
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-def make_chart(figure: Figure, text: str) -> Chart:
-    """Render a figure with a text that states what it shows."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
-    return Chart(buffer.getvalue(), text)
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun, such as "1 message" or "3 messages"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def listed(words: Any) -> str:
-    """How often each word occurs, such as "2 raised, 1 returned"."""
-    return ", ".join(f"{number:,} {word}" for word, number in sorted(Counter(words).items()))
-
-
-def seconds_since(times: pd.Series, zero: pd.Timestamp) -> pd.Series:
-    return (times - zero).dt.total_seconds()
+__all__ = [
+    "Chart",
+    "latency",
+    "life_lines",
+    "make_chart",
+    "message_journey",
+    "poison",
+    "queue_depth",
+    "retry_schedule",
+    "scaling",
+    "throughput",
+]
+EARLY_S = 0.05  # what clocks and rounding may make of a try that is on time
 
 
 def message_journey(journey: pd.DataFrame) -> Chart:
@@ -108,111 +88,50 @@ def message_journey(journey: pd.DataFrame) -> Chart:
 # -- messages and their deliveries ---------------------------------------------------------
 
 
-def life_lines(seen: pd.DataFrame, fates: pd.DataFrame) -> Chart:
-    """A lane for each message: its deliveries by outcome, and where it ended.
-
-    `seen` are deliveries and `fates` what became of the messages, both of the recorder.
-    """
-    zero = seen["sent"].min()
-    last = max(seconds_since(seen["ended"], zero).max(), 0.1)
-    lanes = {message: lane for lane, message in enumerate(fates["message_id"])}
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, min(1.6 + 0.45 * len(lanes), 9)))
-        axes = figure.subplots()
-        for message, attempts in seen.groupby("message_id", sort=False):
-            draw_life(axes, lanes[message], attempts, zero, last, len(lanes))
-        for fate in fates[fates["fate"] == "dead-letter queue"].itertuples():
-            axes.plot(last * 1.04, lanes[fate.message_id], "v", color="black", markersize=9)
-        finish_life_lines(axes, seen, fates, lanes)
-        return make_chart(figure, life_text(seen, fates))
-
-
-def draw_life(
-    axes: Axes, lane: int, attempts: pd.DataFrame, zero: pd.Timestamp, last: float, lanes: int
-) -> None:
-    sent = seconds_since(attempts["sent"], zero).iloc[0]
-    starts, ends = (seconds_since(attempts[name], zero) for name in ("started", "ended"))
-    axes.hlines(lane, sent, ends.max(), color=GREY, linewidth=1)
-    for begin, end, attempt in zip(starts, ends, attempts.itertuples(), strict=True):
-        colour, hatch = OUTCOME_LOOKS[attempt.outcome]
-        width = max(end - begin, SHORTEST_BAR_S * last)
-        axes.barh(
-            lane, width, left=begin, height=0.6, color=colour, hatch=hatch, edgecolor="black",
-            linewidth=0.5,
-        )  # fmt: skip
-        if lanes <= MOST_LABELS:
-            axes.annotate(
-                str(attempt.receive_count),
-                (begin, lane + 0.32),
-                ha="left",
-                va="bottom",
-                fontsize=11,
-            )
-
-
-def finish_life_lines(
-    axes: Axes, seen: pd.DataFrame, fates: pd.DataFrame, lanes: dict[str, int]
-) -> None:
-    bodies = seen.drop_duplicates("message_id").set_index("message_id")["body"]
-    step = max(1, len(lanes) // MOST_LABELS)
-    shown = list(lanes.items())[::step]
-    axes.set_yticks([lane for _, lane in shown])
-    axes.set_yticklabels([bodies.get(message, message)[:18] for message, _ in shown])
-    axes.set_ylim(len(lanes) - 0.3, -0.8)
-    numbers = "; small numbers: receive count" if len(lanes) <= MOST_LABELS else ""
-    axes.set_xlabel(f"time since the first message was sent (s){numbers}")
-    dead = int((fates["fate"] == "dead-letter queue").sum())
-    title = f"{count(len(lanes), 'message')}, {count(len(seen), 'delivery')}".replace(
-        "deliverys", "deliveries"
-    )
-    axes.set_title(f"{title}, {dead} to the dead-letter queue (▼)", loc="left")
-    outcome_legend(axes, seen["outcome"])
-
-
-def outcome_legend(axes: Axes, outcomes: pd.Series) -> None:
-    handles = [
-        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=outcome)
-        for outcome, (colour, hatch) in OUTCOME_LOOKS.items()
-        if outcome in set(outcomes)
-    ]
-    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
-
-
-def life_text(seen: pd.DataFrame, fates: pd.DataFrame) -> str:
-    return (
-        f"Life-lines of {count(len(fates), 'message')}. Deliveries: {listed(seen['outcome'])}. "
-        f"At the end: {listed(fates['fate'])}."
-    )
-
-
+@in_style
 def retry_schedule(
-    plain: pd.DataFrame, visibility_s: float, backoff: pd.DataFrame | None = None
+    plain: pd.DataFrame,
+    visibility_s: float,
+    backoff: pd.DataFrame | None = None,
+    max_receives: int | None = None,
 ) -> Chart:
     """When a message was tried: expected from the visibility timeout, and seen.
 
     `plain` are the deliveries of one message; `backoff` those of another, whose handler
-    doubled the pause each time by ChangeMessageVisibility.
+    made the first pause `visibility_s` by ChangeMessageVisibility and doubled it each time.
+    With `max_receives`, the maxReceiveCount of the queue, as many tries are expected.
     """
-    rows = [("plain", plain, plain_pauses(len(plain), visibility_s))]
+    rows = [("plain", plain, plain_pauses)]
     if backoff is not None:
-        rows.append(("backoff", backoff, doubling_pauses(len(backoff), visibility_s)))
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 1.5 + 1.1 * len(rows)))
-        axes = figure.subplots()
-        for lane, (_, seen, expected) in enumerate(rows):
-            starts = seconds_since(seen["started"], seen["started"].iloc[0])
-            axes.plot(expected, [lane] * len(expected), "|", color=GREY, markersize=34)
-            axes.plot(starts, [lane] * len(starts), "o", color=BLUE, markersize=11)
-            for number, start in enumerate(starts, start=1):
-                axes.annotate(
-                    f"try {number}", (start, lane + 0.28), ha="center", va="bottom", fontsize=12
-                )
-        axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
-        axes.set_ylim(-0.5, len(rows) - 0.2)
-        axes.margins(x=0.08)
-        axes.set_xlabel("time since the first try (s); grey: expected, blue: seen")
-        axes.set_title(schedule_title(rows), loc="left")
-        return make_chart(figure, schedule_text(rows, visibility_s))
+        rows.append(("backoff", backoff, doubling_pauses))
+    tries = [
+        (name, starts_of(seen), pauses(max_receives or len(seen), visibility_s))
+        for name, seen, pauses in rows
+    ]
+    figure, axes = new_axes(1.7 + 1.1 * len(rows))
+    for lane, (_, starts, expected) in enumerate(tries):
+        label = {0: ("expected", "seen")}.get(lane, (None, None))
+        axes.plot(
+            expected, [lane] * len(expected), "|", color=GREY, markersize=38, markeredgewidth=2,
+            label=label[0],
+        )  # fmt: skip
+        axes.plot(starts, [lane] * len(starts), "o", color=BLUE, markersize=11, label=label[1])
+        for number, start in enumerate(starts, start=1):
+            axes.annotate(f"try {number}", (start, lane + 0.32), ha="center", va="bottom")
+    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
+    axes.set_ylim(len(rows) - 0.25, -0.45)
+    axes.invert_yaxis()
+    axes.margins(x=0.08)
+    axes.set_xlabel("time since the message was first received (s)")
+    axes.set_title(schedule_title(tries))
+    legend_beside(axes, markerscale=0.6)
+    return make_chart(figure, schedule_text(tries, visibility_s, max_receives))
+
+
+def starts_of(seen: pd.DataFrame) -> list[float]:
+    """When tries started, in s since the first receive: then a message is hidden, and before
+    the first start an environment may have to be made."""
+    return sorted(seconds_since(seen["started"], seen["first_received"].min()).dropna())
 
 
 def plain_pauses(tries: int, visibility_s: float) -> list[float]:
@@ -225,21 +144,28 @@ def doubling_pauses(tries: int, first_s: float) -> list[float]:
     return [first_s * (2**number - 1) for number in range(tries)]
 
 
-def schedule_title(rows: list[tuple]) -> str:
-    if len(rows) == 1:
-        return f"{count(len(rows[0][1]), 'try').replace('trys', 'tries')}, evenly spaced"
-    return "Plain retries come evenly, backoff gives more and more time"
+def schedule_title(tries: list[tuple]) -> str:
+    said = [f"{count(len(starts), 'try', 'tries')} in {starts[-1]:.0f} s" for _, starts, _ in tries]
+    if len(tries) == 2:
+        return f"{said[0]} at an even pace, {said[1]} with backoff"
+    return f"{said[0]}, {too_early(*tries[0][1:]) or 'none'} too early"
 
 
-def schedule_text(rows: list[tuple], visibility_s: float) -> str:
-    said = []
-    for name, seen, expected in rows:
-        starts = seconds_since(seen["started"], seen["started"].iloc[0])
-        early = sum(start < plan - 0.05 for start, plan in zip(starts, expected, strict=True))
-        said.append(f"{name}: {len(seen)} tries, {early} earlier than expected")
+def too_early(starts: list[float], expected: list[float]) -> int:
+    return sum(start < plan - EARLY_S for start, plan in zip(starts, expected, strict=False))
+
+
+def schedule_text(tries: list[tuple], visibility_s: float, max_receives: int | None) -> str:
+    limit = f" of at most {max_receives}" if max_receives else ""
+    said = [
+        f"{name}: {count(len(starts), 'try', 'tries')}{limit}, "
+        f"{too_early(starts, expected)} earlier than expected"
+        for name, starts, expected in tries
+    ]
     return f"Retries with a first pause of {visibility_s:g} s. {'; '.join(said)}."
 
 
+@in_style
 def poison(whole: pd.DataFrame, partial: pd.DataFrame, bad: str) -> Chart:
     """How often healthy messages ran, with whole-batch failure and with partial responses.
 
@@ -249,27 +175,29 @@ def poison(whole: pd.DataFrame, partial: pd.DataFrame, bad: str) -> Chart:
         "whole batch fails": runs_of_healthy(whole, bad),
         "only the bad one fails": runs_of_healthy(partial, bad),
     }
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.6))
-        axes = figure.subplots()
-        for lane, numbers in enumerate(runs.values()):
-            once, again = len(numbers), int(numbers.sum()) - len(numbers)
-            axes.barh(lane, once, color=GREEN, edgecolor="black")
-            axes.barh(lane, again, left=once, color=VERMILION, hatch="//", edgecolor="black")
-            axes.annotate(f"{once + again} runs", (once + again + 0.15, lane), va="center")
-        axes.set_yticks(range(2), list(runs))
-        axes.invert_yaxis()
-        axes.set_xlabel("runs of healthy messages (green: needed, hatched: again)")
-        wasted = int(runs["whole batch fails"].sum()) - len(runs["whole batch fails"])
-        axes.set_title(
-            f"One bad message made healthy ones run {wasted} times too often", loc="left"
-        )
-        axes.margins(x=0.15)
-        said = "; ".join(
-            f"{name}: {int(numbers.sum())} runs of {len(numbers)} healthy messages"
-            for name, numbers in runs.items()
-        )
-        return make_chart(figure, f"A bad message in a batch. {said}.")
+    figure, axes = new_axes(2.6)
+    needed = [len(numbers) for numbers in runs.values()]
+    again = [int(numbers.sum()) - len(numbers) for numbers in runs.values()]
+    axes.barh(list(runs), needed, color=GREEN, label="needed", **EDGE)
+    axes.barh(
+        list(runs), again, left=needed, color=VERMILION, hatch="//", label="run again", **EDGE
+    )
+    for lane, total in enumerate(map(sum, zip(needed, again, strict=True))):
+        axes.annotate(f" {count(total, 'run')}", (total, lane), va="center")
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("runs of healthy messages")
+    axes.set_title(
+        f"Healthy messages ran {again[0]:,} times too often when the whole batch failed,\n"
+        f"{again[1]:,} with partial responses"
+    )
+    legend_beside(axes)
+    said = "; ".join(
+        f"{name}: {int(numbers.sum())} runs of {len(numbers)} healthy messages"
+        for name, numbers in runs.items()
+    )
+    return make_chart(figure, f"A bad message in a batch. {said}.")
 
 
 def runs_of_healthy(seen: pd.DataFrame, bad: str) -> pd.Series:
@@ -279,111 +207,163 @@ def runs_of_healthy(seen: pd.DataFrame, bad: str) -> pd.Series:
 # -- a queue, and how fast it is emptied ---------------------------------------------------
 
 
+@in_style
 def queue_depth(depth: pd.DataFrame, sends: Any = (), done: Any = ()) -> Chart:
     """How many messages wait, are in flight and are dead, over time.
 
     `depth` is the frame of a QueueWatch. `sends` and `done` are times in s since its start,
-    when messages were sent and when they were finished: drawn as ticks below.
+    when messages were sent and when they were finished, such as `watch.seconds(seen["sent"])`:
+    drawn as ticks below.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.4))
-        axes = figure.subplots()
-        looks = {
-            "waiting": ("visible", BLUE, "-"),
-            "in flight": ("in_flight", ORANGE, "--"),
-            "dead": ("dead", "black", ":"),
-        }
-        for label, (column, colour, line) in looks.items():
-            if label != "dead" or depth["dead"].any():
-                axes.step(
-                    depth["seconds"], depth[column], where="post", color=colour, linestyle=line,
-                    linewidth=2.5, label=label,
-                )  # fmt: skip
-        for times, colour, label in ((sends, GREY, "sent"), (done, GREEN, "done")):
-            if len(times):
-                axes.plot(times, [0] * len(times), "|", color=colour, markersize=16, label=label)
-        axes.set_ylim(bottom=-0.02 * max(depth["visible"].max(), 1))
-        axes.set_xlabel("time (s)")
-        axes.set_ylabel("messages")
-        axes.legend(frameon=False)
-        peak, dead = most_in(depth), int(depth["dead"].iloc[-1])
-        axes.set_title(f"At most {count(peak, 'message')} in the queue, {dead} dead", loc="left")
-        left = int(depth[["visible", "in_flight", "delayed"]].iloc[-1].sum())
-        text = f"Queue over time: at the end {count(left, 'message')} left and {dead} dead."
-        return make_chart(figure, text)
+    ticks = [(name, times) for name, times in (("sent", sends), ("done", done)) if len(times)]
+    figure, axes = new_axes(3.4 + 0.4 * len(ticks))
+    looks = {
+        "waiting": ("visible", BLUE, "-"),
+        "in flight": ("in_flight", ORANGE, "--"),
+        "delayed": ("delayed", PURPLE, "-."),
+        "dead": ("dead", "black", ":"),
+    }
+    for label, (column, colour, line) in looks.items():
+        if label in ("waiting", "in flight") or depth[column].any():
+            axes.step(
+                depth["seconds"], depth[column], where="post", color=colour, linestyle=line,
+                linewidth=2.5, label=label,
+            )  # fmt: skip
+    most = max(most_in(depth), 1)
+    for number, (name, times) in enumerate(ticks, start=1):
+        place = -0.11 * most * number
+        axes.plot(times, [place] * len(times), "|", color=GREY, markersize=13)
+        axes.annotate(
+            f"{name} ", (0, place), xycoords=("axes fraction", "data"), ha="right", va="center"
+        )
+    axes.set_ylim(-0.11 * most * (len(ticks) + 0.6) if ticks else -0.03 * most, 1.06 * most)
+    axes.set_yticks(
+        [tick for tick in axes.get_yticks() if 0 <= tick <= 1.06 * most and not tick % 1]
+    )
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.set_xlabel("time (s)")
+    axes.set_ylabel("messages")
+    legend_beside(axes)
+    axes.set_title(depth_title(depth))
+    left, dead = left_in(depth), int(depth["dead"].iloc[-1])
+    text = f"Queue over time: at the end {count(left, 'message')} left and {dead} dead."
+    return make_chart(figure, text)
 
 
 def most_in(depth: pd.DataFrame) -> int:
     return int((depth["visible"] + depth["in_flight"] + depth["delayed"]).max())
 
 
+def left_in(depth: pd.DataFrame) -> int:
+    return int(depth[["visible", "in_flight", "delayed"]].iloc[-1].sum())
+
+
+def depth_title(depth: pd.DataFrame) -> str:
+    peak, left, dead = most_in(depth), left_in(depth), int(depth["dead"].iloc[-1])
+    end = f"{left:,} left" if left else "empty at the end"
+    return f"At most {count(peak, 'message')} in the queue, {end}, {dead} dead"
+
+
+@in_style
 def throughput(runs: pd.DataFrame, setting: str) -> Chart:
     """Messages per second for each value of a setting, with every repeat, and the cost.
 
-    `runs` has the columns `value` (of the setting), `messages_per_s` and
-    `usd_per_million`, a row for each repeat; `setting` is its name in words.
+    `runs` has the columns `value` (of the setting), `messages_per_s` and, if wanted,
+    `usd_per_million`, a row for each repeat; `setting` is its name in words. Bars are
+    medians, dots the repeats.
     """
-    grouped = runs.groupby("value", sort=False)
-    values, medians = list(grouped.groups), grouped["messages_per_s"].median()
-    costs = grouped["usd_per_million"].median()
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.4))
-        rates, prices = figure.subplots(1, 2)
-        places = range(len(values))
-        rates.bar(places, medians, color=SKY, edgecolor="black")
-        for place, value in enumerate(values):
-            repeats = runs.loc[runs["value"] == value, "messages_per_s"]
-            rates.plot([place] * len(repeats), repeats, "o", color="black", markersize=5)
-        prices.bar(places, costs, color=ORANGE, hatch="..", edgecolor="black")
-        for axes, label in (
-            (rates, "messages per second\n(this computer)"),
-            (prices, "US dollars per million\nmessages (AWS)"),
-        ):
-            axes.set_xticks(places, [str(value) for value in values])
-            axes.set_xlabel(setting)
-            axes.set_ylabel(label)
-        rates.set_title(f"{setting.capitalize()}: fastest at {medians.idxmax()}", loc="left")
-        prices.set_title(f"cheapest at {costs.idxmin()}", loc="left")
-        figure.tight_layout()
-        text = (
-            f"Throughput by {setting}, {', '.join(map(str, values))}: "
-            f"{count(int(grouped.size().min()), 'repeat')} each; cheapest at {costs.idxmin()}."
-        )
-        return make_chart(figure, text)
+    values = list(runs["value"].drop_duplicates())
+    medians = runs.groupby("value")["messages_per_s"].median().reindex(values)
+    parts = [("messages_per_s", "messages per second\n(this computer)", SKY, "")]
+    if "usd_per_million" in runs:
+        parts.append(("usd_per_million", "US dollars per million\nmessages (AWS)", ORANGE, ".."))
+    figure = Figure(figsize=(WIDTH_IN, 3.4), layout="constrained")
+    for axes, (column, label, colour, hatch) in zip(
+        figure.subplots(1, len(parts), squeeze=False)[0], parts, strict=True
+    ):
+        draw_repeats(axes, [runs.loc[runs["value"] == each, column] for each in values],
+                     colour, hatch)  # fmt: skip
+        axes.set_xticks(range(len(values)), [f"{value}" for value in values])
+        axes.set_xlabel(setting)
+        axes.set_ylabel(label)
+    figure.suptitle(throughput_title(medians, setting), x=0.01, ha="left", fontsize=14)
+    return make_chart(figure, throughput_text(runs, setting))
 
 
+def draw_repeats(axes: Axes, groups: list[pd.Series], colour: str, hatch: str) -> None:
+    """A bar to the median of each group, and a dot for each of its values."""
+    places = range(len(groups))
+    medians = [group.median() for group in groups]
+    axes.bar(places, medians, width=0.6, color=colour, hatch=hatch, **EDGE)
+    for place, group in zip(places, groups, strict=True):
+        axes.vlines(place, group.min(), group.max(), color="black", linewidth=1.5)
+        axes.plot([place] * len(group), group, "o", color="black", markersize=5)
+    axes.margins(x=0.1)
+
+
+def throughput_title(medians: pd.Series, setting: str) -> str:
+    fastest, slowest = medians.idxmax(), medians.idxmin()
+    if len(medians) == 1 or medians.min() <= 0:
+        return f"{setting.capitalize()} {fastest}: {medians.max():,.0f} messages per second"
+    times = medians.max() / medians.min()
+    return f"{setting.capitalize()} {fastest} is {times:.1f} times as fast as {setting} {slowest}"
+
+
+def throughput_text(runs: pd.DataFrame, setting: str) -> str:
+    by_value = runs.groupby("value", sort=False)
+    values = ", ".join(map(str, by_value.groups))
+    said = f"Throughput by {setting}, {values}: {count(int(by_value.size().min()), 'repeat')} each"
+    if "usd_per_million" in runs:
+        said += f"; cheapest at {by_value['usd_per_million'].median().idxmin()}"
+    return f"{said}."
+
+
+@in_style
 def latency(seen: pd.DataFrame) -> Chart:
-    """Where the time goes: in the queue and in the function, cold and warm starts apart."""
+    """Where the time goes: in the queue and in the function, cold and warm starts apart.
+
+    Of first deliveries, for later ones waited for the visibility timeout too. The time in
+    the queue lasts until the handler starts, so it holds the making of a new environment.
+    """
+    first = seen[seen["receive_count"] == 1]
     parts = pd.DataFrame(
         {
-            "in the queue": (seen["started"] - seen["sent"]).dt.total_seconds() * 1000,
-            "in the function": seen["duration_ms"],
-            "start": seen["cold"].map({True: "cold", False: "warm"}),
+            "in the queue": seconds_since(first["started"], first["sent"]) * 1000,
+            "in the function": first["duration_ms"],
+            "start": first["cold"].map({True: "cold", False: "warm"}),
         }
     )
     medians = parts.groupby("start").median().reindex(["cold", "warm"]).dropna()
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.6))
-        axes = figure.subplots()
-        left = pd.Series(0.0, index=medians.index)
-        for column, colour, hatch in (
-            ("in the queue", BLUE, ""),
-            ("in the function", ORANGE, ".."),
-        ):
-            axes.barh(
-                medians.index, medians[column], left=left, color=colour, hatch=hatch,
-                edgecolor="black", label=column,
-            )  # fmt: skip
-            left = left + medians[column]
-        axes.set_xlabel("time of one message, median (ms)")
-        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
-        longer = "queue" if medians["in the queue"].sum() > medians.iloc[:, 1].sum() else "function"
-        axes.set_title(f"Most of the time is spent in the {longer}", loc="left")
-        numbers = parts["start"].value_counts()
-        said = ", ".join(f"{numbers[start]} {start}" for start in medians.index)
-        return make_chart(figure, f"Time in the queue and in the function. Starts: {said}.")
+    figure, axes = new_axes(1.6 + 0.7 * len(medians))
+    left = pd.Series(0.0, index=medians.index)
+    for column, colour, hatch in (("in the queue", BLUE, ""), ("in the function", ORANGE, "..")):
+        axes.barh(
+            medians.index + " start", medians[column], left=left, height=0.6, color=colour,
+            hatch=hatch, label=column, **EDGE,
+        )  # fmt: skip
+        left = left + medians[column]
+    for lane, total in enumerate(left):
+        axes.annotate(f" {total:,.0f} ms", (total, lane), va="center")
+    axes.set_ylim(len(medians) - 0.5, -0.5)
+    axes.margins(x=0.15)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_xlabel("time of one message, median (ms)")
+    legend_beside(axes)
+    longer = {
+        start: "queue" if row["in the queue"] > row["in the function"] else "function"
+        for start, row in medians.iterrows()
+    }
+    places = list(dict.fromkeys(longer.values()))
+    axes.set_title(
+        f"Most of the time is spent in the {places[0]}"
+        if len(places) == 1
+        else f"Cold starts: most of the time in the {longer['cold']}; warm: in the {longer['warm']}"
+    )
+    said = "; ".join(f"{start} starts: longer in the {place}" for start, place in longer.items())
+    return make_chart(figure, f"Time of a message in the queue and in the function. {said}.")
 
 
+@in_style
 def scaling(minutes: float = 6.0, measured: pd.DataFrame | None = None) -> Chart:
     """How fast AWS lets a busy trigger grow, by its documented rule.
 
@@ -392,21 +372,28 @@ def scaling(minutes: float = 6.0, measured: pd.DataFrame | None = None) -> Chart
     scaling behavior for SQS event source mappings", Lambda Developer Guide.
     """
     times = [step * minutes / 200 for step in range(201)]
-    rule = [min(5 + 300 * time, 1250) for time in times]
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.2))
-        axes = figure.subplots()
-        axes.plot(times, rule, color=BLUE, linewidth=3, label="AWS's rule (calculated)")
-        if measured is not None:
-            axes.plot(
-                measured["minutes"], measured["running"], "--", color=ORANGE, linewidth=3,
-                label="this computer (measured)",
-            )  # fmt: skip
-        axes.set_xlabel("time with a backlog (minutes)")
-        axes.set_ylabel("invocations at once")
-        axes.set_title("AWS adds up to 300 a minute, up to 1,250", loc="left")
-        axes.legend(frameon=False, loc="lower right")
-        text = "Invocations at once by AWS's rule: 5 at first, 300 more a minute, at most 1,250."
-        if measured is not None:
-            text += f" Measured here: at most {int(measured['running'].max())}."
-        return make_chart(figure, text)
+    figure, axes = new_axes(3.4)
+    axes.plot(
+        times, [allowed_by_aws(time) for time in times], color=BLUE, linewidth=3,
+        label="AWS's rule\n(calculated)",
+    )  # fmt: skip
+    if measured is not None:
+        axes.plot(
+            measured["minutes"], measured["running"], "--", color=VERMILION, linewidth=3,
+            label="this run\n(measured)",
+        )  # fmt: skip
+    axes.set_xlabel("time with a backlog (minutes)")
+    axes.set_ylabel("invocations at once")
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.set_title(f"AWS goes from 5 to 1,250 at once in {(1250 - 5) / 300:.1f} minutes")
+    legend_beside(axes)
+    text = "Invocations at once by AWS's rule: 5 at first, 300 more a minute, at most 1,250."
+    if measured is not None:
+        text += f" Measured here: at most {int(measured['running'].max())}."
+    return make_chart(figure, text)
+
+
+def allowed_by_aws(minutes: float) -> float:
+    """How many invocations at once AWS allows after so many minutes with a backlog."""
+    return min(5 + 300 * minutes, 1250)

@@ -28,6 +28,7 @@ NOTEBOOKS = (
     "06_send_message",
     "07_check_logs",
     "08_retries",
+    "09_throughput",
     "99_clean_up",
 )
 QUEUE, ROLE, FUNCTION = "DemoQueueLambda", "ProcessSQSMessageRole", "ProcessSQSMessage"

@@ -113,8 +113,8 @@ def deploy(experiment: Experiment, handler: str) -> Experiment:
     return experiment.again()
 
 
-def send_and_settle(experiment: Experiment, bodies: list[str]) -> pd.DataFrame:
-    """Send messages, wait until all are handled or dead, and return their deliveries."""
+def send(experiment: Experiment, bodies: list[str]) -> None:
+    """Send messages, ten in each request."""
     sqs = boto3.client("sqs")
     for start in range(0, len(bodies), 10):
         entries = [
@@ -122,6 +122,11 @@ def send_and_settle(experiment: Experiment, bodies: list[str]) -> pd.DataFrame:
             for number, body in enumerate(bodies[start : start + 10])
         ]
         sqs.send_message_batch(QueueUrl=experiment.queue_url, Entries=entries)
+
+
+def send_and_settle(experiment: Experiment, bodies: list[str]) -> pd.DataFrame:
+    """Send messages, wait until all are handled or dead, and return their deliveries."""
+    send(experiment, bodies)
     settle(experiment)
     return wait_until(
         lambda: deliveries(experiment.events()),

@@ -84,7 +84,8 @@ class watch:
             "dead": now.get("dead", 0),
             **count_outcomes(events),
         }
-        return frame(numbers, list(own)[-LINES:])
+        said = own[~own.str.startswith('{"Records"')].str.split("\n").str[0]
+        return frame(numbers, list(said)[-LINES:])
 
 
 def count_outcomes(events: Any) -> dict[str, int]:

@@ -10,16 +10,15 @@ Log lines can arrive late or be missing: then an outcome is "unknown", and `gaps
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from helpers.logs import REQUEST_ID, read_report
+from helpers.evidence import Invocation, read_invocations
+from helpers.logs import log_group, read_events
 from helpers.steps import queue_counts
 
 OUTCOMES = ("returned", "reported", "raised", "timed out", "exited", "unknown")
@@ -29,104 +28,49 @@ DELIVERY_COLUMNS = (
     *("message_id", "body", "group", "receive_count", "environment", "request_id", "sent"),
     *("first_received", "started", "ended", "duration_ms", "cold", "outcome"),
 )
+INVOCATION_NUMBERS = ("duration_ms", "billed_ms", "memory_mb", "used_mb", "init_ms")
 INVOCATION_COLUMNS = (
-    *("request_id", "environment", "started", "duration_ms", "billed_ms", "memory_mb"),
-    *("used_mb", "init_ms", "status", "records"),
+    *("request_id", "environment", "started", *INVOCATION_NUMBERS, "status", "records"),
 )
+FATE_COLUMNS = ("message_id", "attempts", "sent", "first_started", "finished", "fate")
+DEPTH_COLUMNS = ("seconds", "visible", "in_flight", "delayed", "dead")
 
-# US dollars in us-east-1, as third parties quoted them in 2026. What is valid now:
-# https://aws.amazon.com/sqs/pricing and https://aws.amazon.com/lambda/pricing
-SQS_PER_MILLION_REQUESTS = 0.40
+# US dollars in us-east-1, without free tiers, as third parties quoted AWS's price pages:
+# cloudburn.io (14 March 2026) for SQS, cloudchipr.com (11 May 2026) for Lambda. What is valid
+# now: https://aws.amazon.com/sqs/pricing and https://aws.amazon.com/lambda/pricing
+SQS_PER_MILLION_REQUESTS = 0.40  # standard queue; one request holds up to 64 KB
 LAMBDA_PER_MILLION_REQUESTS = 0.20
-LAMBDA_PER_GB_SECOND = 0.0000166667
+LAMBDA_PER_GB_SECOND = 0.0000166667  # x86
 
 
-@dataclass
-class Invocation:
-    """One invocation, as far as the log shows it."""
-
-    request_id: str
-    environment: str
-    started: pd.Timestamp | None = None
-    ended: pd.Timestamp | None = None
-    report: dict[str, Any] | None = None
-    raised: bool = False
-    records: list[dict[str, Any]] = field(default_factory=list)
-    reported: set[str] = field(default_factory=set)
-
-    def outcome(self, message_id: str) -> str:
-        """How the delivery of a message ended: one of OUTCOMES."""
-        if self.report is None:
-            return "raised" if self.raised else "unknown"
-        if self.report["status"] in ("timeout", "error"):
-            return "timed out" if self.report["status"] == "timeout" else "exited"
-        if self.raised:
-            return "raised"
-        return "reported" if message_id in self.reported else "returned"
-
-
-def read_invocations(events: pd.DataFrame) -> list[Invocation]:
-    """The invocations in a frame of log events, as `helpers.logs.read_events` returns it."""
-    found: dict[tuple[str, str], Invocation] = {}
-    unique = events.drop_duplicates(["time", "stream", "message"])
-    for stream, lines in unique.sort_values("time", kind="stable").groupby("stream", sort=False):
-        current: Invocation | None = None
-        for line in lines.itertuples():
-            if line.kind in ("START", "END", "REPORT"):
-                request_id = REQUEST_ID.search(line.message)[1]
-                key = (stream, request_id)
-                current = found.setdefault(key, Invocation(request_id, stream))
-                note_platform_line(current, line)
-                if line.kind == "REPORT":
-                    current = None  # what follows belongs to an invocation without a START line
-            elif line.kind == "" and current is not None:
-                note_own_line(current, line.message)
-    return list(found.values())
-
-
-def note_platform_line(invocation: Invocation, line: Any) -> None:
-    if line.kind == "START":
-        invocation.started = line.time
-    else:
-        invocation.ended = line.time
-    if line.kind == "REPORT":
-        invocation.report = read_report(line.message)
-
-
-def note_own_line(invocation: Invocation, text: str) -> None:
-    """What a line of the function itself tells: the event, its answer, or an error."""
-    if text.startswith("[ERROR]"):
-        invocation.raised = True
-        return
-    if not text.startswith("{"):
-        return
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return
-    if "Records" in line:
-        invocation.records = line["Records"]
-    elif "batchItemFailures" in line:
-        failures = line["batchItemFailures"] or []
-        invocation.reported = {failure.get("itemIdentifier") for failure in failures}
-    elif line.get("level") == "ERROR" and "errorType" in line:
-        invocation.raised = True
+def record(logs: Any, function_name: str, since_ms: int = 0) -> pd.DataFrame:
+    """The deliveries to a function since a time in ms since the epoch, from its log."""
+    return deliveries(read_events(logs, log_group(function_name), since_ms))
 
 
 def deliveries(events: pd.DataFrame) -> pd.DataFrame:
     """One row for each delivery attempt of each message, in order of time.
 
-    Columns: `message_id`, `body`, `group` (None on a standard queue), `receive_count`,
-    `environment` (the log stream), `request_id`, `sent`, `first_received`, `started` and
-    `ended` (UTC; NaT when the line is missing), `duration_ms`, `cold`, and `outcome`, one of
-    OUTCOMES. A returned delivery means that Lambda then deleted the message: AWS shows the
+    `events` is a frame of `helpers.logs.read_events`; the order of its rows does not matter.
+    Columns: `message_id`, `body`, `group` (None where the message has none),
+    `receive_count`, `environment` (the log stream), `request_id`, `sent`, `first_received`,
+    `started` and `ended` (UTC; NaT when the line is missing), `duration_ms` (NaN when the
+    REPORT line is missing), `cold` (by the REPORT line), and `outcome`, one of OUTCOMES:
+    "reported" is a message that the printed answer names as failed, or all messages of an
+    answer that AWS cannot read; "exited" means that the process ended, also for want of
+    memory. A returned delivery means that Lambda then deleted the message: AWS shows the
     deletion itself nowhere.
     """
     rows = [row for each in read_invocations(events) for row in delivery_rows(each)]
     frame = pd.DataFrame(rows, columns=list(DELIVERY_COLUMNS))
-    for column in ("sent", "first_received", "started", "ended"):
+    for column in ("sent", "first_received"):
+        frame[column] = pd.to_datetime(frame[column].astype("int64"), unit="ms", utc=True)
+    for column in ("started", "ended"):
         frame[column] = pd.to_datetime(frame[column], utc=True)
-    return frame.sort_values(["started", "message_id"], kind="stable", ignore_index=True)
+    frame["duration_ms"] = frame["duration_ms"].astype(float)
+    frame = frame.astype({"receive_count": "int64", "cold": bool})
+    order = ["started", "first_received", "message_id", "receive_count"]
+    return frame.sort_values(order, kind="stable", ignore_index=True)
 
 
 def delivery_rows(invocation: Invocation) -> list[dict[str, Any]]:
@@ -139,8 +83,8 @@ def delivery_rows(invocation: Invocation) -> list[dict[str, Any]]:
             "receive_count": int(record["attributes"]["ApproximateReceiveCount"]),
             "environment": invocation.environment,
             "request_id": invocation.request_id,
-            "sent": from_ms(record["attributes"]["SentTimestamp"]),
-            "first_received": from_ms(record["attributes"]["ApproximateFirstReceiveTimestamp"]),
+            "sent": int(record["attributes"]["SentTimestamp"]),
+            "first_received": int(record["attributes"]["ApproximateFirstReceiveTimestamp"]),
             "started": invocation.started,
             "ended": invocation.ended,
             "duration_ms": report.get("duration_ms"),
@@ -151,15 +95,11 @@ def delivery_rows(invocation: Invocation) -> list[dict[str, Any]]:
     ]
 
 
-def from_ms(text: str) -> pd.Timestamp:
-    return pd.Timestamp(int(text), unit="ms", tz="UTC")
-
-
 def invocations(events: pd.DataFrame) -> pd.DataFrame:
     """One row for each REPORT line, in order of time.
 
     Columns: `request_id`, `environment`, `started` (UTC), `duration_ms`, `billed_ms`,
-    `memory_mb`, `used_mb`, `init_ms` (None when warm), `status` (None when the function
+    `memory_mb`, `used_mb`, `init_ms` (NaN when warm), `status` (None when the function
     answered) and `records`, the number of messages that it was handed.
     """
     rows = [
@@ -173,79 +113,114 @@ def invocations(events: pd.DataFrame) -> pd.DataFrame:
         if each.report
     ]
     frame = pd.DataFrame(rows, columns=list(INVOCATION_COLUMNS))
-    return frame.sort_values("started", kind="stable", ignore_index=True)
+    frame["started"] = pd.to_datetime(frame["started"], utc=True)
+    frame = frame.astype(dict.fromkeys(INVOCATION_NUMBERS, float) | {"records": "int64"})
+    return frame.sort_values(["started", "request_id"], kind="stable", ignore_index=True)
 
 
 def gaps(events: pd.DataFrame) -> list[str]:
-    """What the log does not tell, in sentences; empty when nothing is missing."""
-    seen = read_invocations(events)
+    """What the log does not tell, in sentences; empty when nothing is missing.
+
+    A receive count that was skipped is a delivery without a trace: its lines are missing or
+    before the time of the first event, or Lambda could not run the function (throttling).
+    """
+    found = read_invocations(events)
+    known = [each for each in found if each.request_id]
+    seen = deliveries(events).groupby("message_id")["receive_count"]
     missing = {
-        "START line": sum(each.started is None for each in seen),
-        "REPORT line": sum(each.report is None for each in seen),
-        "printed event": sum(not each.records for each in seen),
+        "invocation without a START line": sum(each.started is None for each in known),
+        "invocation without a REPORT line": sum(each.report is None for each in known),
+        "invocation without a printed event": sum(not each.records for each in known),
+        "printed event without an invocation": len(found) - len(known),
+        "invocation whose lines cannot be told apart": sum(each.in_doubt for each in known),
+        "delivery without a trace": int((seen.max() - seen.nunique()).sum()),
     }
-    return [f"{count} invocation(s) have no {what}." for what, count in missing.items() if count]
+    return [f"{in_words(number, what)}." for what, number in missing.items() if number]
+
+
+def in_words(number: int, what: str) -> str:
+    noun, rest = what.split(" ", 1)
+    plural = "deliveries" if noun == "delivery" else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural} {rest}"
 
 
 def fates(
-    seen: pd.DataFrame, dead: pd.DataFrame | None = None, sent_ids: Iterable[str] = ()
+    seen: pd.DataFrame,
+    dead: pd.DataFrame | None = None,
+    sent_ids: Iterable[str] = (),
+    *,
+    reports_count: bool = True,
 ) -> pd.DataFrame:
-    """One row for each message: where it is now, by the evidence.
+    """One row for each message, in order of sending: where it is now, by the evidence.
 
     `seen` are deliveries, `dead` what `read_dead_letters` found, and `sent_ids` the ids that
     SendMessage returned. Columns: `message_id`, `attempts`, `sent`, `first_started`,
-    `finished` (UTC) and `fate`, one of FATES.
+    `finished` (UTC, the end of the attempt that returned, or else of the last) and `fate`,
+    one of FATES. No account shows a deletion: "deleted" means that an attempt returned, and
+    "in the queue" that none did. With `reports_count` False, for a trigger that lacks
+    ReportBatchItemFailures, a reported message is deleted too, for Lambda then ignores the
+    report.
     """
-    dead_ids = set() if dead is None else set(dead["message_id"])
-    rows = []
-    for message_id, attempts in seen.groupby("message_id", sort=False):
-        returned = attempts[attempts["outcome"] == "returned"]
-        fate = "deleted" if len(returned) else "in the queue"
-        rows.append(
-            {
-                "message_id": message_id,
-                "attempts": len(attempts),
-                "sent": attempts["sent"].iloc[0],
-                "first_started": attempts["started"].min(),
-                "finished": (returned if len(returned) else attempts)["ended"].max(),
-                "fate": "dead-letter queue" if message_id in dead_ids else fate,
-            }
-        )
-    known = {row["message_id"] for row in rows}
-    rows += [
-        {"message_id": each, "attempts": 0, "fate": "never delivered"}
-        for each in sent_ids
-        if each not in known
-    ]
-    columns = ["message_id", "attempts", "sent", "first_started", "finished", "fate"]
-    return pd.DataFrame(rows, columns=columns)
+    deleting = ("returned",) if reports_count else ("returned", "reported")
+    attempts = seen.assign(returned=seen["outcome"].isin(deleting))
+    by_message = attempts.groupby("message_id", sort=False)
+    frame = by_message.agg(
+        attempts=("outcome", "size"),
+        sent=("sent", "first"),
+        first_started=("started", "min"),
+        finished=("ended", "max"),
+        returned=("returned", "any"),
+    )
+    of_returned = attempts[attempts["returned"]].groupby("message_id")["ended"].max()
+    frame["finished"] = of_returned.reindex(frame.index).fillna(frame["finished"])
+    frame["fate"] = frame["returned"].map({True: "deleted", False: "in the queue"}).astype(object)
+    dead_ids = [] if dead is None else list(dead["message_id"])
+    frame.loc[frame.index.isin(dead_ids), "fate"] = "dead-letter queue"
+    frame = frame.reset_index().sort_values("sent", kind="stable")
+    return with_undelivered(frame[list(FATE_COLUMNS)], sent_ids, dead)
+
+
+def with_undelivered(
+    frame: pd.DataFrame, sent_ids: Iterable[str], dead: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Add the messages that no invocation saw: sent ones, and ones found dead."""
+    known, rows = set(frame["message_id"]), []
+    for letter in () if dead is None else dead.itertuples():
+        rows.append((letter.message_id, letter.sent, "dead-letter queue"))
+    known_dead = {row[0] for row in rows}
+    rows += [(each, pd.NaT, "never delivered") for each in sent_ids if each not in known_dead]
+    more = pd.DataFrame(rows, columns=["message_id", "sent", "fate"])
+    more = more[~more["message_id"].isin(known)].assign(attempts=0)
+    if more.empty:
+        return frame.reset_index(drop=True)
+    more["sent"] = pd.to_datetime(more["sent"], utc=True)
+    whole = pd.concat([frame, more], ignore_index=True)
+    for column in ("first_started", "finished"):
+        whole[column] = pd.to_datetime(whole[column], utc=True)
+    return whole[list(FATE_COLUMNS)]
 
 
 def read_dead_letters(sqs: Any, queue_url: str) -> pd.DataFrame:
     """What is in a dead-letter queue; the messages stay there.
 
     Columns: `message_id`, `body`, `receive_count`, `sent` (UTC) and `source`, the ARN of the
-    queue that a message came from. Each look counts as a receive.
+    queue that a message came from. Each look counts as a receive. The last look waits for
+    1 s. Of a message group of a FIFO queue no more than the first messages can be seen.
     """
     found: dict[str, dict[str, Any]] = {}
-    while messages := sqs.receive_message(
-        QueueUrl=queue_url,
-        MaxNumberOfMessages=10,
-        VisibilityTimeout=LOOK_AT_DEAD_S,
-        WaitTimeSeconds=1,
-        MessageSystemAttributeNames=["All"],
-    ).get("Messages", []):
-        found |= {message["MessageId"]: message for message in messages}
-    for message in found.values():
-        sqs.change_message_visibility(
-            QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-        )
+    while messages := look_at_dead(sqs, queue_url):
+        new = {message["MessageId"]: message for message in messages}
+        seen_before = new.keys() <= found.keys()
+        found |= new
+        if seen_before:
+            break
+    put_back(sqs, queue_url, [message["ReceiptHandle"] for message in found.values()])
     rows = [
         {
             "message_id": message["MessageId"],
             "body": message["Body"],
             "receive_count": int(message["Attributes"]["ApproximateReceiveCount"]),
-            "sent": from_ms(message["Attributes"]["SentTimestamp"]),
+            "sent": pd.Timestamp(int(message["Attributes"]["SentTimestamp"]), unit="ms", tz="UTC"),
             "source": message["Attributes"].get("DeadLetterQueueSourceArn"),
         }
         for message in found.values()
@@ -253,12 +228,34 @@ def read_dead_letters(sqs: Any, queue_url: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["message_id", "body", "receive_count", "sent", "source"])
 
 
+def look_at_dead(sqs: Any, queue_url: str) -> list[dict[str, Any]]:
+    return sqs.receive_message(
+        QueueUrl=queue_url,
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=LOOK_AT_DEAD_S,
+        WaitTimeSeconds=1,
+        MessageSystemAttributeNames=["All"],
+    ).get("Messages", [])
+
+
+def put_back(sqs: Any, queue_url: str, handles: list[str]) -> None:
+    """Make received messages visible at once. What is visible already stays so."""
+    for start in range(0, len(handles), 10):
+        entries = [
+            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+            for number, handle in enumerate(handles[start : start + 10])
+        ]
+        sqs.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
+
+
 class QueueWatch:
     """Looks at a queue again and again while a block of code runs.
 
-    `with QueueWatch(sqs, url) as watch: …`, then `watch.frame()`. The looking ends with the
-    block, however it ends. An error while looking is raised at the end of the block. On AWS
-    the counts are approximate and can lag by up to a minute.
+    `with QueueWatch(sqs, url) as watch: …`, then `watch.frame()`. It looks every `every_s`
+    seconds. The looking ends with the block, however it ends, or when the queue is deleted.
+    Any other error while looking is raised at the end of the block; if the block itself
+    raised, it is noted there. On AWS the counts are approximate and can lag by up to a
+    minute.
     """
 
     def __init__(
@@ -272,23 +269,29 @@ class QueueWatch:
         self._error: Exception | None = None
         self._done = threading.Event()
         self._began = 0.0
+        self._began_at = pd.Timestamp.now("UTC")
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> QueueWatch:
-        self._began = time.monotonic()
+        self._began, self._began_at = time.monotonic(), pd.Timestamp.now("UTC")
         self._thread.start()
         return self
 
-    def __exit__(self, kind: Any, *_exception: Any) -> None:
+    def __exit__(self, _kind: Any, raised: BaseException | None, _trace: Any) -> None:
         self._done.set()
         self._thread.join()
-        if self._error is not None and kind is None:
+        if self._error is not None and raised is None:
             raise self._error
+        if self._error is not None:
+            raised.add_note(f"Watching the queue failed too: {self._error}")
 
     def frame(self) -> pd.DataFrame:
         """Columns: `seconds` since the start, `visible`, `in_flight`, `delayed`, `dead`."""
-        columns = ["seconds", "visible", "in_flight", "delayed", "dead"]
-        return pd.DataFrame(list(self._rows), columns=columns)
+        return pd.DataFrame(list(self._rows), columns=list(DEPTH_COLUMNS))
+
+    def seconds(self, times: pd.Series) -> pd.Series:
+        """Times of deliveries, such as `sent` or `ended`, in s since the start."""
+        return (times - self._began_at).dt.total_seconds()
 
     def _look(self) -> None:
         try:
@@ -297,12 +300,14 @@ class QueueWatch:
                 if self._done.wait(self._every_s):
                     self._rows.append(self._one_look())
                     return
+        except self._sqs.exceptions.QueueDoesNotExist:
+            pass
         except Exception as error:
             self._error = error
 
     def _one_look(self) -> tuple[float, int, int, int, int]:
         counts = queue_counts(self._sqs, self._queue_url)
-        dead = queue_counts(self._sqs, self._dlq_url)["visible"] if self._dlq_url else 0
+        dead = sum(queue_counts(self._sqs, self._dlq_url).values()) if self._dlq_url else 0
         seconds = time.monotonic() - self._began
         return (seconds, counts["visible"], counts["in flight"], counts["delayed"], dead)
 

@@ -11,6 +11,7 @@ alarm kills the worker when the function's time-out is over, which ends the loop
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -412,6 +413,7 @@ def library_folders() -> list[str]:
     return sorted({paths["purelib"], paths["platlib"]})
 
 
+@functools.lru_cache(maxsize=1000)
 def aws_paths(package_folder: str, runtime: str) -> list[tuple[bytes, bytes]]:
     paths = sysconfig.get_paths()
     pairs = [

@@ -27,9 +27,28 @@ ROLE_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 class Backend(moto_iam.IAMBackend):
     """moto's roles and policies of one account, with AWS's refusals (LS-133)."""
 
+    def __init__(self, region_name: str, account_id: str) -> None:
+        self._managed_policies: dict[str, moto_iam.ManagedPolicy] = {}
+        super().__init__(region_name, account_id)
+
     @property
     def _url_module(self) -> Any:
         return moto_urls
+
+    @property
+    def managed_policies(self) -> dict[str, moto_iam.ManagedPolicy]:
+        """Managed policies by ARN. AWS's own, some 1,300, are read when first needed."""
+        if not self._managed_policies:
+            of_aws = super()._init_aws_policies()
+            self._managed_policies.update({policy.arn: policy for policy in of_aws})
+        return self._managed_policies
+
+    @managed_policies.setter
+    def managed_policies(self, _none_yet: dict[str, moto_iam.ManagedPolicy]) -> None:
+        """moto would read them when the backend is made."""
+
+    def _init_aws_policies(self) -> list[moto_iam.ManagedPolicy]:
+        return []
 
     def create_role(
         self, role_name: str, assume_role_policy_document: str, *arguments: Any, **named: Any
@@ -133,6 +152,5 @@ class Responses(CleanRefusals, IamResponse):
 def install() -> None:
     """Make moto's server use these roles and policies."""
     moto_iam.iam_backends.backend = Backend
-    moto_iam.iam_backends.clear()  # STS may have made one of moto's own
     for path in moto_urls.url_paths:
         moto_urls.url_paths[path] = Responses.dispatch

@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -26,6 +27,7 @@ from moto import backends
 from moto.core import responses
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from helpers.localaws import iam
 from helpers.localaws.settings import STATUS_PATH
 
 HOST = "127.0.0.1"
@@ -33,6 +35,7 @@ THREADS = 200  # each long poll and each running Invoke holds one
 BACKLOG = 128
 KEEP_ALIVE_S = 60
 IDLE_CHECK_S = 0.5
+SWITCH_S = 0.0005  # between threads: a message must not wait for the answer to its sender
 
 
 class Application:
@@ -50,6 +53,7 @@ class Application:
         self._folder = folder
         self._services: Any = None
         self._moto = DomainDispatcherApplication(self._make)
+        self._moto.get_backend_for_host = functools.cache(self._moto.get_backend_for_host)
 
     def _make(self, service: str) -> Flask:
         if service != "sts" and self._services is None:
@@ -93,7 +97,9 @@ def serve(
     endpoint URL when calls are answered. Raises ValueError when the port is taken.
     """
     shutil.rmtree(folder, ignore_errors=True)
+    sys.setswitchinterval(SWITCH_S)
     remember_what_moto_looks_up()
+    iam.install()  # STS asks IAM, so it has to be there first
     application = Application(about, folder)
     server = listen(port, application)
     application.endpoint_url = f"http://{HOST}:{server.bind_addr[1]}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from moto.awslambda_simple.models import lambda_simple_backends
 from moto.sqs.models import sqs_backends
 
-from helpers.localaws import functions, iam, invocations, logs_api, sqs
+from helpers.localaws import functions, invocations, logs_api, sqs
 from helpers.localaws.authorisation import refuse
 from helpers.localaws.executor import Executor
 
@@ -17,7 +17,6 @@ __all__ = ["refuse", "start", "stop"]
 def start(folder: Path, endpoint_url: str) -> None:
     """Put our services in the place of moto's. `folder`: for packages and environments."""
     sqs.install()
-    iam.install()
     logs_api.install()
     functions.install(
         Executor(folder, endpoint_url, invocations.role_credentials, invocations.may_write_logs)

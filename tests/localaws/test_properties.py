@@ -65,14 +65,14 @@ def reports(draw: st.DrawFn, ids: st.SearchStrategy[list[str]]) -> dict[str, Any
     return {**draw(OTHER_KEYS), "batchItemFailures": items}
 
 
-@tries(100)
+@tries(60)
 @given(reports(st.lists(st.sampled_from(IDS))))
 def test_a_valid_report_fails_what_it_names(answer) -> None:
     named = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
     assert failed(answer) == named
 
 
-@tries(100)
+@tries(60)
 @given(reports(st.lists(st.sampled_from(IDS))), NO_ITEM, st.integers(0, 4))
 def test_one_wrong_item_fails_the_batch(answer, wrong, place) -> None:
     answer["batchItemFailures"].insert(place, wrong)
@@ -215,7 +215,7 @@ ANY_RULES = st.recursive(
 ANY_BODY = st.text() | JSON_VALUES.map(json.dumps) | BODIES.map(json.dumps)
 
 
-@tries(1000)
+@tries(400)
 @given(ANY_RULES | ANY_RULES.map(lambda rules: {"body": rules}), ANY_BODY)
 def test_a_filter_that_was_accepted_takes_any_body(pattern, body) -> None:
     if is_valid_pattern(json.dumps(pattern)):
@@ -470,7 +470,7 @@ class FifoQueue(Queue):
 
 TestStandardQueue = Queue.TestCase
 TestFifoQueue = FifoQueue.TestCase
-TestStandardQueue.settings = TestFifoQueue.settings = tries(200, stateful_step_count=50)
+TestStandardQueue.settings = TestFifoQueue.settings = tries(150, stateful_step_count=50)
 
 
 def test_a_dead_letter_is_no_concern_of_its_old_queue() -> None:

@@ -1,0 +1,262 @@
+"""Charts of known data: what they say, and that there is a picture."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pandas as pd
+import pytest
+from matplotlib import image
+
+from helpers import chart_style, charts, life_lines, recorder
+
+ZERO = pd.Timestamp(1_790_000_000_000, unit="ms", tz="UTC")
+SENT_S = {"a": 0.0, "b": 0.1, "c": 0.2, "d": 0.3}
+
+
+def at(seconds: float | None) -> pd.Timestamp:
+    return pd.NaT if seconds is None else ZERO + pd.Timedelta(seconds=seconds)
+
+
+def seen_of(*attempts: tuple) -> pd.DataFrame:
+    """Deliveries from (message, receive count, start, end in s, outcome)."""
+    rows = [
+        {
+            "message_id": name,
+            "body": f"order {name}",
+            "group": None,
+            "receive_count": receives,
+            "environment": "e",
+            "request_id": f"{name}{receives}",
+            "sent": at(SENT_S[name]),
+            "first_received": at(SENT_S[name] + 0.05),
+            "started": at(begin),
+            "ended": at(end),
+            "duration_ms": None if end is None else (end - begin) * 1000,
+            "cold": name == "a" and receives == 1,
+            "outcome": outcome,
+        }
+        for name, receives, begin, end, outcome in attempts
+    ]
+    frame = pd.DataFrame(rows, columns=list(recorder.DELIVERY_COLUMNS))
+    return frame.astype({"duration_ms": float})
+
+
+def dead_of(*names: str) -> pd.DataFrame:
+    rows = [(name, at(SENT_S[name])) for name in names]
+    return pd.DataFrame(rows, columns=["message_id", "sent"])
+
+
+SEEN = seen_of(
+    ("a", 1, 0.2, 0.3, "returned"),
+    ("b", 1, 0.2, 0.25, "raised"),
+    ("b", 2, 2.2, 2.3, "returned"),
+    ("c", 1, 0.3, 1.3, "timed out"),
+    ("c", 2, 2.4, 3.4, "exited"),
+    ("d", 1, 0.4, 2.6, "reported"),
+    ("d", 2, 1.6, 3.6, "returned"),
+    ("d", 3, 3.0, None, "unknown"),
+)
+ONE = seen_of(
+    ("a", 1, 0.1, 0.2, "raised"), ("a", 2, 1.1, 1.2, "raised"), ("a", 3, 2.15, 2.2, "returned")
+)
+DOUBLED = seen_of(
+    ("b", 1, 0.5, 0.6, "raised"), ("b", 2, 1.17, 1.2, "raised"), ("b", 3, 3.25, 3.3, "returned")
+)
+DEPTH = pd.DataFrame(
+    [(0.0, 0, 0, 0, 0), (0.1, 900, 100, 0, 0), (0.5, 300, 50, 5, 1), (1.0, 0, 2, 0, 3)],
+    columns=list(recorder.DEPTH_COLUMNS),
+)
+RUNS = pd.DataFrame(
+    [(1, 90.0, 1.4), (1, 110.0, 1.4), (10, 300.0, 0.3), (10, 350.0, 0.3), (10, 340.0, 0.3)],
+    columns=["value", "messages_per_s", "usd_per_million"],
+)
+WHOLE = seen_of(
+    *((name, tries, tries, tries + 0.1, "raised") for tries in (1, 2, 3) for name in "abcd")
+)
+PARTIAL = seen_of(
+    *((name, 1, 1.0, 1.1, "returned") for name in "abc"),
+    *(("d", tries, tries, tries + 0.1, "reported") for tries in (1, 2, 3)),
+)
+MEASURED = pd.DataFrame({"minutes": [0, 0.1, 0.2], "running": [0, 5, 20]})
+RULE = "Invocations at once by AWS's rule: 5 at first, 300 more a minute, at most 1,250."
+
+CHARTS: dict[str, tuple[Any, str]] = {
+    "life-lines": (
+        lambda: charts.life_lines(SEEN, recorder.fates(SEEN, dead_of("c"), ["x"]), 2),
+        "Life-lines of 5 messages. Deliveries: 1 exited, 1 raised, 1 reported, 3 returned, "
+        "1 timed out, 1 unknown. At the end: 1 dead-letter queue, 3 deleted, 1 never delivered.",
+    ),
+    "life-line of one": (
+        lambda: charts.life_lines(ONE, recorder.fates(ONE)),
+        "Life-lines of 1 message. Deliveries: 2 raised, 1 returned. At the end: 1 deleted.",
+    ),
+    "plain retries": (
+        lambda: charts.retry_schedule(ONE, 1),
+        "Retries with a first pause of 1 s. plain: 3 tries, 0 earlier than expected.",
+    ),
+    "retries and backoff": (
+        lambda: charts.retry_schedule(ONE, 1, DOUBLED, max_receives=4),
+        "Retries with a first pause of 1 s. plain: 3 tries of at most 4, 0 earlier than "
+        "expected; backoff: 3 tries of at most 4, 0 earlier than expected.",
+    ),
+    "retries too early": (
+        lambda: charts.retry_schedule(ONE, 1.5),
+        "Retries with a first pause of 1.5 s. plain: 3 tries, 2 earlier than expected.",
+    ),
+    "poison": (
+        lambda: charts.poison(WHOLE, PARTIAL, "order d"),
+        "A bad message in a batch. whole batch fails: 9 runs of 3 healthy messages; only the bad "
+        "one fails: 3 runs of 3 healthy messages.",
+    ),
+    "queue depth": (
+        lambda: charts.queue_depth(DEPTH),
+        "Queue over time: at the end 2 messages left and 3 dead.",
+    ),
+    "queue depth with ticks": (
+        lambda: charts.queue_depth(DEPTH.iloc[:1], [0.1, 0.2], pd.Series([0.9])),
+        "Queue over time: at the end 0 messages left and 0 dead.",
+    ),
+    "throughput": (
+        lambda: charts.throughput(RUNS, "batch size"),
+        "Throughput by batch size, 1, 10: 2 repeats each; cheapest at 10.",
+    ),
+    "throughput without costs": (
+        lambda: charts.throughput(RUNS.iloc[1:, :2], "concurrency"),
+        "Throughput by concurrency, 1, 10: 1 repeat each.",
+    ),
+    "latency": (
+        lambda: charts.latency(SEEN),
+        "Time of a message in the queue and in the function. cold starts: longer in the queue; "
+        "warm starts: longer in the function.",
+    ),
+    "latency of warm starts": (
+        lambda: charts.latency(SEEN[~SEEN["cold"]]),
+        "Time of a message in the queue and in the function. warm starts: longer in the function.",
+    ),
+    "scaling": (charts.scaling, RULE),
+    "scaling beside a run": (
+        lambda: charts.scaling(measured=MEASURED),
+        f"{RULE} Measured here: at most 20.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_says_what_it_shows(name: str) -> None:
+    draw, text = CHARTS[name]
+    chart = draw()
+    assert chart.text == repr(chart) == text
+    data, metadata = chart._repr_mimebundle_()
+    assert data == {"image/png": chart.png, "text/plain": text}
+    assert metadata == {"image/png": {"alt": text}}
+    picture = image.imread(io.BytesIO(chart.png), format="png")
+    height, width = picture.shape[:2]
+    assert 700 < width < 1500 and 150 < height < 1100
+    assert picture[..., :3].std() > 0.05
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_can_be_read(name: str, monkeypatch) -> None:
+    drawn = []
+
+    def keep(figure: Any, text: str) -> chart_style.Chart:
+        drawn.append((figure, figure._suptitle or figure.axes[0]._left_title))
+        return chart_style.Chart(b"", text)
+
+    for module in (charts, life_lines):
+        monkeypatch.setattr(module, "make_chart", keep)
+    CHARTS[name][0]()
+    [(figure, title)] = drawn
+    assert title.get_text()
+    for axes in figure.axes:
+        assert axes.get_xlabel()
+        labels = [*axes.get_xticklabels(), *axes.get_yticklabels(), *axes.texts, axes.xaxis.label]
+        legend = axes.get_legend()
+        labels += legend.get_texts() if legend else []
+        assert min(label.get_fontsize() for label in labels) >= 12
+
+
+def test_a_slow_first_start_makes_no_later_try_too_early() -> None:
+    assert charts.starts_of(DOUBLED) == pytest.approx([0.35, 1.02, 3.1])
+    text = charts.retry_schedule(DOUBLED, 1).text
+    assert text == "Retries with a first pause of 1 s. plain: 3 tries, 0 earlier than expected."
+
+
+@pytest.mark.parametrize("messages", [1, 15, 16, 100])
+def test_life_lines_of_so_many(messages: int) -> None:
+    rows = [
+        (f"m{number}", f"order {number}", tries, number / 10 + tries)
+        for number in range(messages)
+        for tries in range(1, 2 + number % 3)
+    ]
+    seen = pd.DataFrame(rows, columns=["message_id", "body", "receive_count", "begin"])
+    seen = seen.assign(
+        sent=ZERO,
+        first_received=ZERO,
+        started=ZERO + pd.to_timedelta(seen["begin"], unit="s"),
+        ended=ZERO + pd.to_timedelta(seen["begin"] + 0.2, unit="s"),
+        outcome="raised",
+    )
+    chart = charts.life_lines(seen, recorder.fates(seen, dead_of()))
+    noun = "message" if messages == 1 else "messages"
+    assert chart.text.startswith(f"Life-lines of {messages} {noun}. Deliveries: {len(seen)} raised")
+    picture = image.imread(io.BytesIO(chart.png), format="png")
+    assert 150 < picture.shape[0] < 1100
+
+
+def test_attempts_at_the_same_time_stand_one_below_the_other() -> None:
+    rows = life_lines.place_bars(SEEN).set_index("request_id")["row"].to_dict()
+    assert rows == {"a1": 0, "b1": 0, "b2": 0, "c1": 0, "c2": 0, "d1": 0, "d2": 1, "d3": 2}
+
+
+@pytest.mark.parametrize(
+    ("dead", "sent", "title"),
+    [
+        ((), (), "3 of 4 messages came back, none went to the dead-letter queue"),
+        ("c", (), "3 of 4 messages came back, 1 of them went to the dead-letter queue"),
+        ("ac", "x", "3 of 5 messages came back, 2 went to the dead-letter queue"),
+    ],
+)
+def test_the_title_of_life_lines(dead, sent, title: str) -> None:
+    assert life_lines.life_title(recorder.fates(SEEN, dead_of(*dead), sent)) == title
+
+
+@pytest.mark.parametrize(
+    ("dead", "title"),
+    [
+        ((), "Delivered 3 times, then deleted"),
+        ("a", "Delivered 3 times, then to the dead-letter queue"),
+    ],
+)
+def test_the_title_of_one_life_line(dead, title: str) -> None:
+    assert life_lines.life_title(recorder.fates(ONE, dead_of(*dead))) == title
+
+
+@pytest.mark.parametrize(
+    ("minutes", "running"), [(0, 5), (1, 305), (4, 1205), (4.15, 1250), (60, 1250)]
+)
+def test_the_rule_of_aws(minutes: float, running: float) -> None:
+    assert charts.allowed_by_aws(minutes) == pytest.approx(running)
+
+
+@pytest.mark.parametrize(
+    ("body", "label"),
+    [
+        ("order 12345", "order 12345"),
+        ('{"task": "process_order", "order_id": "12345"}', "12345"),
+        ('{"task": "process_order"}', '{"task": "process…'),
+        ("[1, 2]", "[1, 2]"),
+        ("a body that is much too long", "a body that is mu…"),
+    ],
+)
+def test_what_a_message_is_called(body: str, label: str) -> None:
+    assert chart_style.short_label(body) == label
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(0, "0 tries"), (1, "1 try"), (2, "2 tries"), (1250, "1,250 tries")]
+)
+def test_counting(number: int, words: str) -> None:
+    assert chart_style.count(number, "try", "tries") == words

@@ -1,0 +1,87 @@
+"""The live view shows, ends with its block, and leaves a chart."""
+
+from __future__ import annotations
+
+import threading
+
+import boto3
+import pytest
+
+from helpers import experiments, live
+from helpers.chart_style import Chart
+from helpers.target import WrongSetting
+
+pytestmark = pytest.mark.usefixtures("environment")
+FAILS_ONCE = """\
+def lambda_handler(event, context):
+    print("seen", event["Records"][0]["body"])
+    if event["Records"][0]["attributes"]["ApproximateReceiveCount"] == "1":
+        raise ValueError("no")
+"""
+
+
+class Shown:
+    """Stands in for IPython's display, and for the handle that it returns."""
+
+    def __init__(self) -> None:
+        self.all: list = []
+
+    def display(self, what: object, display_id: bool = False) -> Shown:
+        self.all.append(what)
+        return self
+
+    def update(self, what: object) -> None:
+        self.all.append(what)
+
+
+@pytest.fixture
+def shown(monkeypatch) -> Shown:
+    stand_in = Shown()
+    monkeypatch.setattr(live, "display", stand_in.display)
+    monkeypatch.setattr(live, "EVERY_S", 0.1)
+    return stand_in
+
+
+def watch_one_message() -> None:
+    test = experiments.build("Retries", FAILS_ONCE, visibility_s=1)
+    with live.watch(test):
+        boto3.client("sqs").send_message(QueueUrl=test.queue_url, MessageBody="hello")
+        experiments.settle(test)
+
+
+def test_it_moves_and_leaves_a_chart(learner, shown, monkeypatch) -> None:
+    monkeypatch.setenv("SQS_COURSE_LIVE", "on")
+    threads = threading.active_count()
+    watch_one_message()
+    assert threading.active_count() <= threads
+    assert isinstance(shown.all[-1], Chart)
+    frames = [each.data for each in shown.all[:-1]]
+    assert len(frames) > 2
+    assert "<th>in flight</th>" in frames[-1]
+    assert any("seen hello" in frame and "[ERROR] ValueError: no" in frame for frame in frames)
+
+
+def test_switched_off_it_leaves_the_chart_alone(learner, shown, monkeypatch) -> None:
+    monkeypatch.setenv("SQS_COURSE_LIVE", "off")
+    watch_one_message()
+    [chart] = shown.all
+    assert "0 messages left" in chart.text
+
+
+def test_it_ends_with_its_block_on_an_error_too(learner, shown, monkeypatch) -> None:
+    monkeypatch.setenv("SQS_COURSE_LIVE", "on")
+    test = experiments.build("Retries", FAILS_ONCE)
+    threads = threading.active_count()
+    with pytest.raises(KeyError), live.watch(test):
+        raise KeyError("mine")
+    assert threading.active_count() <= threads
+
+
+def test_a_wrong_setting_gets_a_sentence(monkeypatch) -> None:
+    monkeypatch.setenv("SQS_COURSE_LIVE", "maybe")
+    with pytest.raises(WrongSetting, match="SQS_COURSE_LIVE is 'maybe'; use on or off"):
+        live.is_on()
+
+
+def test_what_a_function_says_is_escaped() -> None:
+    assert "<script>" not in live.frame({"waiting": 1}, ["<script>alert(1)</script>"])
