@@ -19,10 +19,8 @@ from helpers.logs import log_group, wait_for_line
 def check_order(customer: str) -> None:
     """Notebook 00: an order of this customer waits in the pizza queue."""
     sqs = boto3.client("sqs")
-    name = course.name(course.PIZZA_QUEUE)
-    url = ignore_missing(lambda: sqs.get_queue_url(QueueName=name)["QueueUrl"])
+    url = find_queue(sqs, course.name(course.PIZZA_QUEUE), "Run the notebook from the top.")
     if url is None:
-        print(f"Not yet: there is no queue {name}. Run the notebook from the top.")
         return
     bodies = peek(sqs, url)
     say(
@@ -31,6 +29,14 @@ def check_order(customer: str) -> None:
         f"No order of {customer} is waiting; the counter holds {len(bodies)} orders. Send one "
         f'whose customer is "{customer}", then run this cell again.',
     )
+
+
+def find_queue(sqs: Any, name: str, advice: str) -> str | None:
+    """The URL of a queue. When there is none, says so, with what to do."""
+    url = ignore_missing(lambda: sqs.get_queue_url(QueueName=name)["QueueUrl"])
+    if url is None:
+        print(f"Not yet: there is no queue {name}. {advice}")
+    return url
 
 
 def peek(sqs: Any, url: str) -> list[str]:
@@ -45,9 +51,8 @@ def check_practice_queue(retention_days: int) -> None:
     """Notebook 01: the practice queue keeps its messages this long."""
     sqs = boto3.client("sqs")
     name = course.name(course.PRACTICE_QUEUE)
-    url = ignore_missing(lambda: sqs.get_queue_url(QueueName=name)["QueueUrl"])
+    url = find_queue(sqs, name, "Create it, then run this cell again.")
     if url is None:
-        print(f"Not yet: there is no queue {name}. Create it, then run this cell again.")
         return
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])
     days = int(answer["Attributes"]["MessageRetentionPeriod"]) / 86_400
@@ -160,9 +165,8 @@ def check_max_receives(experiment: str, wanted: int) -> None:
     """Notebook 08: the queue of an experiment gives up after so many deliveries."""
     sqs = boto3.client("sqs")
     name = course.name(experiment)
-    url = ignore_missing(lambda: sqs.get_queue_url(QueueName=name)["QueueUrl"])
+    url = find_queue(sqs, name, "Run the notebook from the top.")
     if url is None:
-        print(f"Not yet: there is no queue {name}. Run the notebook from the top.")
         return
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
     policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
