@@ -60,10 +60,13 @@ def make_chart(figure: Figure, text: str) -> Chart:
 
 
 def in_style(draw: Callable[..., Chart]) -> Callable[..., Chart]:
-    """Draw a chart with the look of the course."""
+    """Draw a chart with the look of the course. Raises ValueError when all frames are empty."""
 
     @wraps(draw)
     def styled(*arguments: Any, **named: Any) -> Chart:
+        frames = [each for each in arguments if isinstance(each, pd.DataFrame)]
+        if frames and all(frame.empty for frame in frames):
+            raise ValueError(f"{draw.__name__}: there is nothing to draw, nothing was seen.")
         with matplotlib.rc_context(STYLE):
             return draw(*arguments, **named)
 

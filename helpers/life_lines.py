@@ -179,7 +179,6 @@ def life_title(fates: pd.DataFrame) -> str:
 
 
 def life_text(seen: pd.DataFrame, fates: pd.DataFrame) -> str:
-    return (
-        f"Life-lines of {count(len(fates), 'message')}. Deliveries: {listed(seen['outcome'])}. "
-        f"At the end: {listed(fates['fate'])}."
-    )
+    tried = f"Deliveries: {listed(seen['outcome'])}" if len(seen) else "No deliveries"
+    ends = listed(fates["fate"])
+    return f"Life-lines of {count(len(fates), 'message')}. {tried}. At the end: {ends}."

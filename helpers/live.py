@@ -91,7 +91,7 @@ class watch:
 def count_outcomes(events: Any) -> dict[str, int]:
     """Invocations that ended, and how many of them failed."""
     ended = len(invocations(events))
-    raised = events["message"].str.startswith("[ERROR]") & (events["kind"] == "")
+    raised = events["message"].str.startswith("[ERROR] ") & (events["kind"] == "")
     status = events["message"].str.contains(r"\tStatus: \w+") & (events["kind"] == "REPORT")
     return {"invocations": ended, "failed": int((raised | status).sum())}
 

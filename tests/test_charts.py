@@ -206,6 +206,26 @@ def test_life_lines_of_so_many(messages: int) -> None:
     assert 150 < picture.shape[0] < 1100
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: charts.life_lines(SEEN.iloc[:0], recorder.fates(SEEN.iloc[:0])),
+        lambda: charts.retry_schedule(SEEN.iloc[:0], 1),
+        lambda: charts.latency(SEEN.iloc[:0]),
+        lambda: charts.queue_depth(DEPTH.iloc[:0]),
+    ],
+)
+def test_a_chart_of_nothing_gets_a_sentence(draw) -> None:
+    with pytest.raises(ValueError, match="there is nothing to draw, nothing was seen"):
+        draw()
+
+
+def test_messages_that_were_never_delivered_have_a_lane() -> None:
+    nothing = SEEN.iloc[:0]
+    chart = charts.life_lines(nothing, recorder.fates(nothing, None, ["x", "y"]))
+    assert chart.text == "Life-lines of 2 messages. No deliveries. At the end: 2 never delivered."
+
+
 def test_attempts_at_the_same_time_stand_one_below_the_other() -> None:
     rows = life_lines.place_bars(SEEN).set_index("request_id")["row"].to_dict()
     assert rows == {"a1": 0, "b1": 0, "b2": 0, "c1": 0, "c2": 0, "d1": 0, "d2": 1, "d3": 2}

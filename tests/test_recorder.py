@@ -120,7 +120,7 @@ def brief(frame: pd.DataFrame) -> list[tuple]:
 
 
 def test_the_course_kit_knows_no_target() -> None:
-    for name in ("evidence", "recorder", "charts"):
+    for name in ("evidence", "recorder", "charts", "chart_style", "life_lines"):
         tree = ast.parse((ROOT / "helpers" / f"{name}.py").read_text(encoding="utf-8"))
         imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert not any(module.startswith("helpers.localaws") for module in imported), name
