@@ -18,6 +18,7 @@ from typing import Any
 from moto.sqs import models as moto_sqs
 from moto.sqs import urls as moto_urls
 from moto.sqs.exceptions import (
+    InvalidAttributeName,
     InvalidParameterValue,
     QueueDoesNotExist,
     SQSException,
@@ -29,6 +30,11 @@ from helpers.localaws.move_tasks import MoveTasks
 from helpers.localaws.sqs_answers import Responses
 
 RECREATE_AFTER_S = 60  # LS-104
+COUNTERS = {
+    "ready": "ApproximateNumberOfMessages",
+    "hidden": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
 
 _sequence_numbers = itertools.count(18_800_000_000_000_000_000 + time.time_ns() // 1_000_000, 256)
 
@@ -88,20 +94,11 @@ class Queue(moto_sqs.Queue):
         document["Statement"] = [Statement(each) for each in statements]
         self._given_policy = (policy or None, copy.deepcopy(document))
 
-    def _counts(self) -> dict[str, int]:
-        return self.store.counts(self.message_retention_period)
-
     @property
-    def approximate_number_of_messages(self) -> int:
-        return self._counts()["ready"]
-
-    @property
-    def approximate_number_of_messages_not_visible(self) -> int:
-        return self._counts()["hidden"]
-
-    @property
-    def approximate_number_of_messages_delayed(self) -> int:
-        return self._counts()["delayed"]
+    def attributes(self) -> dict[str, Any]:
+        """moto's attributes, with counters that were read in one look."""
+        counts = self.store.counts(self.message_retention_period)
+        return {**super().attributes, **{COUNTERS[state]: n for state, n in counts.items()}}
 
     def receive(
         self, count: int, wait_s: float, visibility_s: int, give_up: Any = None
@@ -194,6 +191,20 @@ class Backend(moto_sqs.SQSBackend):
         queue = self.get_queue(queue_name)
         rules.check_attributes(attributes, queue.fifo_queue, False, self.queue_by_arn)
         return super().set_queue_attributes(queue_name, attributes)
+
+    def get_queue_attributes(self, queue_name: str, attribute_names: list[str]) -> dict[str, Any]:
+        """The wanted attributes, all of one moment: a message is in one of the counters."""
+        queue = self.get_queue(queue_name)
+        readable = {"All", *queue.BASE_ATTRIBUTES, *queue.FIFO_ATTRIBUTES, *queue.KMS_ATTRIBUTES}
+        for name in attribute_names:
+            if name not in readable:
+                raise InvalidAttributeName(name)
+        wanted = {*attribute_names}
+        return {
+            name: value
+            for name, value in queue.attributes.items()
+            if value is not None and ("All" in wanted or name in wanted)
+        }
 
     def queue_by_arn(self, arn: str) -> Queue | None:
         """The queue with this ARN, if it is in this account and region."""

@@ -13,6 +13,8 @@ SHOWS = HEAD + "    show(event)\n"
 INVALID = (400, "InvalidParameterValueException", "Invalid filter pattern definition.")
 
 UNKNOWN = {
+    "LS-025": "AWS's answer to an unknown operator, or to one with an operand of the wrong kind, "
+    "is not recorded; here it is refused in the same words",
     "G-12": "AWS's treatment of string patterns on plain-text bodies is documented, not "
     "recorded; here as documented: both must have the same format, and what is neither a JSON "
     "object nor the same text is deleted.",

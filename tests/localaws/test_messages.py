@@ -11,6 +11,7 @@ import pytest
 
 from helpers.localaws import messages
 from helpers.localaws.messages import MessageStore
+from helpers.localaws.sqs import Backend
 
 ARN = "arn:aws:sqs:us-east-1:123456789012:q"
 RETENTION_S = 3600
@@ -376,3 +377,14 @@ def test_two_threads_never_get_the_same_message():
         thread.join(20)
     stop.set()
     assert sorted(received[0] + received[1]) == sorted(wanted)
+
+
+@pytest.mark.parametrize("names", [["All"], ["ApproximateNumberOfMessages", "QueueArn"]])
+def test_LS_069_the_counters_of_an_answer_are_read_in_one_look(names, monkeypatch):
+    """Else a message that becomes visible between two looks is in neither counter."""
+    backend = Backend("us-east-1", "123456789012")
+    queue = backend.create_queue("q")
+    looks, counts = [], queue.store.counts
+    monkeypatch.setattr(queue.store, "counts", lambda *given: looks.append(given) or counts(*given))
+    assert backend.get_queue_attributes("q", names)["ApproximateNumberOfMessages"] == 0
+    assert len(looks) == 1
