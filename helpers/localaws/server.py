@@ -10,7 +10,6 @@ import functools
 import json
 import os
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -35,7 +34,6 @@ THREADS = 200  # each long poll and each running Invoke holds one
 BACKLOG = 128
 KEEP_ALIVE_S = 60
 IDLE_CHECK_S = 0.5
-SWITCH_S = 0.0005  # between threads: a message must not wait for the answer to its sender
 
 
 class Application:
@@ -97,7 +95,6 @@ def serve(
     endpoint URL when calls are answered. Raises ValueError when the port is taken.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    sys.setswitchinterval(SWITCH_S)
     remember_what_moto_looks_up()
     iam.install()  # STS asks IAM, so it has to be there first
     application = Application(about, folder)
