@@ -6,8 +6,8 @@ a learner's own, are unrestricted. Signatures and the end of a session are not c
 and resource-based policies (of queues, functions) are not looked at.
 
 Actions and resources are those of the Service Authorization Reference; the texts and codes
-are what AWS was seen to answer for SQS, Lambda, CloudWatch Logs and IAM. The ARNs of other
-services' resources are not worked out, and their REST APIs (S3 …) not judged.
+are what AWS was seen to answer for SQS, Lambda, CloudWatch Logs, IAM and DynamoDB. The ARNs
+of other services' resources are not worked out, and their REST APIs (S3 …) not judged.
 """
 
 from __future__ import annotations
@@ -170,6 +170,20 @@ def log_stream(call: Call, parameters: dict[str, Any]) -> str:
     return f"arn:aws:logs:{call.region}:{call.account}:log-group:{name}:log-stream:{stream}"
 
 
+def table(call: Call, parameters: dict[str, Any]) -> str | None:
+    """A DynamoDB table, which may be named by its ARN, or an index of one.
+
+    None where a call names several tables, or none.
+    """
+    name = parameters.get("TableName")
+    if not name:
+        return None
+    base = f"arn:aws:dynamodb:{call.region}:{call.account}:table/"
+    arn = name if name.startswith("arn:") else base + name
+    index = parameters.get("IndexName")
+    return f"{arn}/index/{index}" if index else arn
+
+
 def role_or_other(call: Call, parameters: dict[str, Any]) -> str | None:
     """An IAM role, with its path if it exists."""
     name = parameters.get("RoleName")
@@ -186,6 +200,7 @@ RESOURCES: dict[str, Callable[[Call, dict[str, Any]], str | None]] = {
     "lambda": function_or_mapping,
     "logs": log_stream,
     "iam": role_or_other,
+    "dynamodb": table,
     "sts": lambda _call, parameters: parameters.get("RoleArn", "*"),
 }
 

@@ -20,7 +20,7 @@ from helpers.localaws.errors import (
     violation,
     violation_text,
 )
-from helpers.localaws.permissions import lambda_may_assume
+from helpers.localaws.permissions import lambda_may_assume, role_allows
 
 MAX_REQUEST_BYTES = 70_167_211  # LS-085, as the next two
 MAX_ZIP_BYTES = 52_428_800
@@ -179,6 +179,19 @@ def check_role(account: str, role: str) -> None:
     if not lambda_may_assume(account, role):
         raise InvalidParameterValueException(
             "The role defined for the function cannot be assumed by Lambda."
+        )
+
+
+def check_dead_letter_target(account: str, role: str, spec: dict[str, Any]) -> None:
+    """The role may send to the function's own dead-letter queue, if it is to have one.
+
+    Users report the text: aws-samples/aws-serverless-ecommerce-platform #41, elastic/beats
+    #13963.
+    """
+    target = (spec.get("DeadLetterConfig") or {}).get("TargetArn") or ""
+    if ":sqs:" in target and not role_allows(account, role, "sqs:SendMessage", target):
+        raise InvalidParameterValueException(
+            "The provided execution role does not have permissions to call SendMessage on SQS"
         )
 
 

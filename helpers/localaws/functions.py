@@ -350,6 +350,7 @@ class Backend(
         rules.check_settings(spec)
         rules.check_new(spec)
         rules.check_role(self.account_id, spec["Role"])
+        rules.check_dead_letter_target(self.account_id, spec["Role"], spec)
         if name in self._lambdas._functions:
             raise ResourceConflict(f"Function already exist: {name}")
         rules.check_code(self.account_id, self.partition, spec["Code"])
@@ -383,6 +384,7 @@ class Backend(
         rules.check_settings(body)
         if "Role" in body:
             rules.check_role(self.account_id, body["Role"])
+        rules.check_dead_letter_target(self.account_id, body.get("Role") or function.role, body)
         if "Timeout" in body:
             self.check_visibility_of_sources(function, body["Timeout"])
         answer = function.update_configuration(body)

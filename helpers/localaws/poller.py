@@ -154,7 +154,7 @@ class Poller:
         return batch
 
     def _receive(self, queue: Any, count: int, wait_s: float) -> list[Any]:
-        return queue.receive(count, wait_s, queue.visibility_timeout, lambda: self._to_stop(queue))
+        return queue.receive(count, wait_s, give_up=lambda: self._to_stop(queue))
 
     def _to_stop(self, queue: Any) -> bool:
         return self._wake.is_set() or queue.store.closed or not self._mapping.polling

@@ -66,6 +66,8 @@ class Statement(dict):
 class Queue(moto_sqs.Queue):
     """A queue whose messages are in a `MessageStore`."""
 
+    changes = 0  # of its settings, counted
+
     def __init__(self, name: str, region: str, account_id: str, **attributes: Any) -> None:
         super().__init__(name, region, account_id, **attributes)
         self.created_timestamp = int(self.created_timestamp)
@@ -76,6 +78,7 @@ class Queue(moto_sqs.Queue):
             attributes = {**attributes, "Policy": self.policy}  # moto would remove it
         super()._set_attributes(attributes, now)
         self.last_modified_timestamp = int(self.last_modified_timestamp)
+        self.changes += 1
 
     @property
     def policy(self) -> str | None:
@@ -101,24 +104,28 @@ class Queue(moto_sqs.Queue):
         return {**super().attributes, **{COUNTERS[state]: n for state, n in counts.items()}}
 
     def receive(
-        self, count: int, wait_s: float, visibility_s: int, give_up: Any = None
+        self, count: int, wait_s: float, visibility_s: int | None = None, give_up: Any = None
     ) -> list[Message]:
-        """Receive up to `count` messages; what was received too often goes to the DLQ."""
-        dead_letter_queue = self._find_dead_letter_queue()
-        max_receives = self.redrive_policy["maxReceiveCount"] if dead_letter_queue else None
+        """Receive up to `count` messages; what was received too often goes to the DLQ.
+
+        `visibility_s` is by default the queue's own visibility timeout. Settings that change
+        while this waits for a message count at once.
+        """
         deadline = time.monotonic() + wait_s
         while True:
+            changes = self.changes
+            dead_letter_queue = self._find_dead_letter_queue()
             delivered, dead = self.store.receive(
                 count,
                 max(0.0, deadline - time.monotonic()),
-                visibility_s,
+                self.visibility_timeout if visibility_s is None else visibility_s,
                 self.message_retention_period,
-                max_receives,
-                give_up,
+                self.redrive_policy["maxReceiveCount"] if dead_letter_queue else None,
+                lambda seen=changes: self.changes != seen or (give_up and give_up()),
             )
             for message in dead:
                 self._bury(message, dead_letter_queue)
-            if delivered or not dead:
+            if delivered or not (dead or self.changes != changes):
                 return delivered
 
     def _find_dead_letter_queue(self) -> Queue | None:
@@ -190,7 +197,9 @@ class Backend(moto_sqs.SQSBackend):
     def set_queue_attributes(self, queue_name: str, attributes: dict[str, Any]) -> Queue:
         queue = self.get_queue(queue_name)
         rules.check_attributes(attributes, queue.fifo_queue, False, self.queue_by_arn)
-        return super().set_queue_attributes(queue_name, attributes)
+        super().set_queue_attributes(queue_name, attributes)
+        queue.store.wake()
+        return queue
 
     def get_queue_attributes(self, queue_name: str, attribute_names: list[str]) -> dict[str, Any]:
         """The wanted attributes, all of one moment: a message is in one of the counters."""

@@ -302,6 +302,20 @@ def test_G_02_a_role_without_permission_gets_no_trigger(aws, statements, text) -
     assert refused == (400, "InvalidParameterValueException", text)
 
 
+def test_G_02_a_role_that_may_not_send_gets_no_dead_letter_queue(aws) -> None:
+    _, arn = aws.queue()
+    role, role_arn = aws.new_role(LOGS)
+    name = aws.function(SHOWS, Role=role_arn)
+    change = {"FunctionName": name, "DeadLetterConfig": {"TargetArn": arn}}
+    text = "The provided execution role does not have permissions to call SendMessage on SQS"
+    refused = refusal(aws.lambda_.update_function_configuration, **change)
+    assert refused == (400, "InvalidParameterValueException", text)
+    policy = document(LOGS, allow("sqs:SendMessage", arn))
+    aws.iam.put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=policy)
+    answer = when_role_is_ready(aws.lambda_.update_function_configuration, **change)
+    assert answer["DeadLetterConfig"] == {"TargetArn": arn}
+
+
 def test_G_13_the_flow_stops_without_ReceiveMessage_and_goes_on_with_it(aws) -> None:
     url, arn = aws.queue()
     everything = document(LOGS, allow("sqs:*", arn))

@@ -88,12 +88,22 @@ def test_create_function_names_its_function_in_the_body() -> None:
          "GetLogEvents", "log-group:g:log-stream:s"),
         ("logs", "Logs_20140328.DescribeLogGroups", {}, "DescribeLogGroups",
          "log-group::log-stream:"),
+        ("dynamodb", "DynamoDB_20120810.PutItem", {"TableName": "t"}, "PutItem", "table/t"),
+        ("dynamodb", "DynamoDB_20120810.Query",
+         {"TableName": f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/t", "IndexName": "i"},
+         "Query", "table/t/index/i"),
     ],
 )  # fmt: skip
 def test_json_calls(service, target, parameters, action, resource) -> None:
     environ = request(service, json.dumps(parameters).encode(), HTTP_X_AMZ_TARGET=target)
     arn = f"arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}"
     assert judged(environ, service) == (f"{service}:{action}", arn)
+
+
+def test_a_call_that_names_several_tables_has_no_resource() -> None:
+    body = json.dumps({"RequestItems": {"t": []}}).encode()
+    environ = request("dynamodb", body, HTTP_X_AMZ_TARGET="DynamoDB_20120810.BatchWriteItem")
+    assert judged(environ, "dynamodb") == ("dynamodb:BatchWriteItem", None)
 
 
 def test_calls_with_other_credentials_are_not_judged(session) -> None:

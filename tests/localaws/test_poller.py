@@ -30,6 +30,7 @@ SLOW_AT_FIRST = (
     "    print('HANDLED', os.getpid(), record['body'])\n"
 )
 
+RAISES = "def lambda_handler(event, context):\n    raise ValueError('no')\n"
 IDS = {"m1", "m2"}
 
 
@@ -124,6 +125,20 @@ def test_a_batch_is_split_where_the_event_would_be_too_large() -> None:
 
 def test_a_batch_is_visible_again_with_its_first_message() -> None:
     assert visible_again_ms([delivery(1, 30), delivery(1, 10), delivery(1, 20)]) == 10
+
+
+def test_new_settings_of_the_queue_count_at_once(aws) -> None:
+    """Also for a poller that is waiting for a message: else the first would be hidden for 30 s."""
+    dlq_url, dlq_arn = aws.queue()
+    url, arn = aws.queue(VisibilityTimeout=30)
+    mapping = aws.create_mapping(EventSourceArn=arn, FunctionName=aws.function(RAISES))
+    aws.wait_mapping(mapping["UUID"], "Enabled")
+    policy = json.dumps({"deadLetterTargetArn": dlq_arn, "maxReceiveCount": 2})
+    settings = {"VisibilityTimeout": "1", "RedrivePolicy": policy}
+    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=settings)
+    aws.sqs.send_message(QueueUrl=url, MessageBody="broken")
+    [dead] = poll(lambda: aws.receive(dlq_url, 1), bool, "the dead message")
+    assert dead["Body"] == "broken"
 
 
 @pytest.mark.skipif(not POSIX, reason="kills a process by signal")
