@@ -13,7 +13,9 @@ import boto3
 
 from helpers import course, steps
 from helpers.clean_up import find, ignore_missing
+from helpers.experiments import Experiment
 from helpers.logs import log_group, wait_for_line
+from helpers.waiting import wait_until
 
 
 def check_order(customer: str) -> None:
@@ -177,6 +179,46 @@ def check_max_receives(experiment: str, wanted: int) -> None:
         f"{name} gives up after {found or 'no number of'} deliveries, not {wanted}. The attribute "
         "RedrivePolicy is JSON with deadLetterTargetArn and maxReceiveCount.",
     )
+
+
+def check_stored_order(order_id: str, amount_cents: int, limit_s: float = 3) -> None:
+    """Notebook 10: the table of processed orders holds this order with this amount."""
+    dynamodb, name = boto3.client("dynamodb"), course.name(course.TABLE)
+    key = {"order_id": {"S": order_id}}
+
+    def look() -> dict[str, Any] | None:
+        answer = ignore_missing(lambda: dynamodb.get_item(TableName=name, Key=key))
+        return answer and answer.get("Item")
+
+    try:
+        item = wait_until(look, bool, f"order {order_id} in {name}", limit_s)
+    except TimeoutError:
+        print(f"Not yet: {name} has no order {order_id}. Send it, then run this cell again.")
+        return
+    found = item.get("amount_cents", {}).get("N")
+    say(
+        found == str(amount_cents),
+        f"Order {order_id} is stored, with {amount_cents:,} cents.",
+        f"Order {order_id} is stored with {found} cents, not {amount_cents}.",
+    )
+
+
+def check_cured(experiment: Experiment, orders: int = 3, limit_s: float = 3) -> None:
+    """Notebook 11: all orders that were sent to an experiment have been charged."""
+
+    def charged() -> int:
+        return int(experiment.events()["message"].str.startswith("charged").sum())
+
+    try:
+        wait_until(charged, lambda number: number >= orders, "the orders", limit_s)
+    except TimeoutError:
+        waiting = steps.queue_counts(boto3.client("sqs"), experiment.queue_url)
+        print(
+            f"Not yet: {sum(waiting.values())} of {orders} orders are in the queue. What should "
+            "take them, and what does it say of itself?"
+        )
+        return
+    print(f"Right: all {orders} orders are charged.")
 
 
 def check_nothing_left() -> None:

@@ -20,7 +20,7 @@ from helpers.logs import log_group
 from helpers.waiting import wait_until
 
 QUEUES = (
-    *(course.QUEUE, course.PIZZA_QUEUE, course.PRACTICE_QUEUE),
+    *(course.QUEUE, course.PIZZA_QUEUE, course.PRACTICE_QUEUE, course.JOBS_QUEUE),
     *(f"{name}{end}" for name in course.EXPERIMENTS for end in ("", "-dlq", ".fifo", "-dlq.fifo")),
 )
 FUNCTIONS = (course.FUNCTION, course.PRACTICE_FUNCTION, *course.EXPERIMENTS)
@@ -96,7 +96,7 @@ def is_ours(tags: dict[str, str]) -> bool:
 def find_queues() -> list[Thing]:
     sqs = boto3.client("sqs")
     found = []
-    for name in map(course.name, QUEUES):
+    for name in [*map(course.name, QUEUES), *queues_of_broken_ones(sqs)]:
         url = ignore_missing(lambda name=name: sqs.get_queue_url(QueueName=name)["QueueUrl"])
         tags = url and ignore_missing(
             lambda url=url: sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
@@ -104,6 +104,13 @@ def find_queues() -> list[Thing]:
         if tags is not None:
             found.append(Thing("queue", name, url, is_ours(tags)))
     return found
+
+
+def queues_of_broken_ones(sqs: Any) -> list[str]:
+    """The names of notebook 11's queues that hold the time at which they were made."""
+    prefix = f"{course.name('BreakIt')}-"
+    urls = sqs.list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
+    return [name for url in urls if (name := url.rsplit("/", 1)[-1])[len(prefix)].isdigit()]
 
 
 def find_functions() -> list[Thing]:

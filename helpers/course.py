@@ -29,12 +29,14 @@ NOTEBOOKS = (
     "07_check_logs",
     "08_retries",
     "09_throughput",
+    "10_use_cases",
+    "11_break_it",
     "99_clean_up",
 )
 QUEUE, ROLE, FUNCTION = "DemoQueueLambda", "ProcessSQSMessageRole", "ProcessSQSMessage"
 PIZZA_QUEUE, PRACTICE_QUEUE, PRACTICE_ROLE = "PizzaOrders", "PracticeQueue", "PracticeRole"
 PRACTICE_FUNCTION = "PracticeFunction"
-TABLE = "ProcessedOrders"
+TABLE, JOBS_QUEUE = "ProcessedOrders", "VideoJobs"
 # Each has a queue, a dead-letter queue, a function and a role of its own: see experiments.py.
 EXPERIMENTS = ("Retries", "Throughput", "Orders", "Videos", "AuditLog", "BreakIt")
 TAG = "sqs-lambda-course"

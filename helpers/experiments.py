@@ -114,14 +114,20 @@ def deploy(experiment: Experiment, handler: str) -> Experiment:
 
 
 def send(experiment: Experiment, bodies: list[str]) -> None:
-    """Send messages, ten in each request."""
+    """Send messages, ten in each request. Raises RuntimeError for the first that SQS refuses.
+
+    SendMessageBatch answers with 200 even if every message of it was refused. Source: SQS
+    API Reference, SendMessageBatch.
+    """
     sqs = boto3.client("sqs")
     for start in range(0, len(bodies), 10):
         entries = [
             {"Id": str(number), "MessageBody": body}
             for number, body in enumerate(bodies[start : start + 10])
         ]
-        sqs.send_message_batch(QueueUrl=experiment.queue_url, Entries=entries)
+        answer = sqs.send_message_batch(QueueUrl=experiment.queue_url, Entries=entries)
+        for failed in answer.get("Failed", []):
+            raise RuntimeError(f"SQS refused a message: {failed['Code']}: {failed['Message']}")
 
 
 def send_and_settle(experiment: Experiment, bodies: list[str]) -> pd.DataFrame:
@@ -194,6 +200,52 @@ def drain(sqs: Any, queue_url: str, limit_s: float = 90.0) -> None:
 
     wait_until(look, lambda counts: not any(counts.values()), f"{queue_url} to be empty",
                limit_s, 0.0)  # fmt: skip
+
+
+def allow(experiment: Experiment, action: str, resource: str) -> None:
+    """Let the function's role do one action, such as "sqs:SendMessage", on one ARN.
+
+    On AWS it can take some seconds until a new policy is known everywhere. Source: IAM User
+    Guide, "Troubleshoot IAM: changes that I make are not always immediately visible".
+    """
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    boto3.client("iam").put_role_policy(
+        RoleName=experiment.role_name,
+        PolicyName=action.replace(":", "-"),
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+
+
+def empty_table() -> Any:
+    """The table `course.TABLE`, new and empty, as a boto3 Table. Its key is `order_id`."""
+    dynamodb, name = boto3.resource("dynamodb"), course.name(course.TABLE)
+    client = dynamodb.meta.client
+    try:
+        client.delete_table(TableName=name)
+        client.get_waiter("table_not_exists").wait(TableName=name)
+    except client.exceptions.ResourceNotFoundException:
+        pass
+    table = dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        Tags=[{"Key": key, "Value": value} for key, value in course.tags().items()],
+    )
+    table.wait_until_exists()
+    return table
+
+
+def empty_queue(name: str, visibility_s: int) -> str:
+    """A queue of the course without messages. Returns its URL.
+
+    `visibility_s` is its visibility timeout in s.
+    """
+    sqs = boto3.client("sqs")
+    url = make_queue(sqs, course.name(name), fifo=False)
+    drain(sqs, url)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(visibility_s)})
+    return url
 
 
 def make_queue(sqs: Any, name: str, fifo: bool) -> str:

@@ -16,8 +16,9 @@ import boto3
 from IPython.display import HTML, display
 
 from helpers import charts
+from helpers.evidence import read_invocations
 from helpers.experiments import Experiment
-from helpers.recorder import QueueWatch, invocations
+from helpers.recorder import QueueWatch
 from helpers.target import WrongSetting
 
 EVERY_S = 0.5  # CloudWatch Logs allows some five FilterLogEvents calls a second
@@ -89,11 +90,10 @@ class watch:
 
 
 def count_outcomes(events: Any) -> dict[str, int]:
-    """Invocations that ended, and how many of them failed."""
-    ended = len(invocations(events))
-    raised = events["message"].str.startswith("[ERROR] ") & (events["kind"] == "")
-    status = events["message"].str.contains(r"\tStatus: \w+") & (events["kind"] == "REPORT")
-    return {"invocations": ended, "failed": int((raised | status).sum())}
+    """Invocations that ended, and how many of them failed as a whole."""
+    ended = [each for each in read_invocations(events) if each.report]
+    failed = [each for each in ended if each.failure or each.report["status"]]
+    return {"invocations": len(ended), "failed": len(failed)}
 
 
 def frame(numbers: dict[str, int], lines: list[str]) -> str:

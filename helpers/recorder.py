@@ -61,8 +61,11 @@ def deliveries(events: pd.DataFrame) -> pd.DataFrame:
     memory. A returned delivery means that Lambda then deleted the message: AWS shows the
     deletion itself nowhere.
     """
-    rows = [row for each in read_invocations(events) for row in delivery_rows(each)]
-    frame = pd.DataFrame(rows, columns=list(DELIVERY_COLUMNS))
+    return delivery_frame(row for each in read_invocations(events) for row in delivery_rows(each))
+
+
+def delivery_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(list(rows), columns=list(DELIVERY_COLUMNS))
     for column in ("sent", "first_received"):
         frame[column] = pd.to_datetime(frame[column].astype("int64"), unit="ms", utc=True)
     for column in ("started", "ended"):
@@ -93,6 +96,32 @@ def delivery_rows(invocation: Invocation) -> list[dict[str, Any]]:
         }
         for record in invocation.records
     ]
+
+
+def worker_deliveries(done: Iterable[tuple[dict[str, Any], float, float]]) -> pd.DataFrame:
+    """The deliveries to a consumer of your own: a frame as `deliveries` gives it.
+
+    `done` holds what the consumer noted for each delivery that it handled: the message as
+    ReceiveMessage returned it with all its system attributes, and when the handling started
+    and ended, in s since the epoch.
+    """
+    rows = [
+        {
+            "message_id": message["MessageId"],
+            "body": message["Body"],
+            "group": message["Attributes"].get("MessageGroupId"),
+            "receive_count": int(message["Attributes"]["ApproximateReceiveCount"]),
+            "sent": int(message["Attributes"]["SentTimestamp"]),
+            "first_received": int(message["Attributes"]["ApproximateFirstReceiveTimestamp"]),
+            "started": pd.Timestamp(started, unit="s", tz="UTC"),
+            "ended": pd.Timestamp(ended, unit="s", tz="UTC"),
+            "duration_ms": (ended - started) * 1000,
+            "cold": False,
+            "outcome": "returned",
+        }
+        for message, started, ended in done
+    ]
+    return delivery_frame(rows)
 
 
 def invocations(events: pd.DataFrame) -> pd.DataFrame:

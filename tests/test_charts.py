@@ -135,6 +135,10 @@ CHARTS: dict[str, tuple[Any, str]] = {
         lambda: charts.latency(SEEN[~SEEN["cold"]]),
         "Time of a message in the queue and in the function. warm starts: longer in the function.",
     ),
+    "per hour": (
+        lambda: charts.per_hour(pd.Series({3: 1, 14: 19, 15: 21}), "errors"),
+        "By hour of the day: 40 of 41 errors in the peak hours 14, 15.",
+    ),
     "scaling": (charts.scaling, RULE),
     "scaling beside a run": (
         lambda: charts.scaling(measured=MEASURED),
@@ -218,6 +222,12 @@ def test_life_lines_of_so_many(messages: int) -> None:
 def test_a_chart_of_nothing_gets_a_sentence(draw) -> None:
     with pytest.raises(ValueError, match="there is nothing to draw, nothing was seen"):
         draw()
+
+
+@pytest.mark.parametrize("counts", [{}, {3: 0}])
+def test_no_hour_with_anything_gets_a_sentence(counts: dict) -> None:
+    with pytest.raises(ValueError, match="per_hour: there is nothing to draw, no errors"):
+        charts.per_hour(pd.Series(counts, dtype=int), "errors")
 
 
 def test_messages_that_were_never_delivered_have_a_lane() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import boto3
 import pytest
 
-from helpers import clean_up, course, experiments, steps
+from helpers import checks, clean_up, course, experiments, steps
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -69,3 +69,71 @@ def test_the_table_of_the_course_is_cleaned_up_too(learner) -> None:
     )
     assert [(thing.kind, thing.ours) for thing in clean_up.find()] == [("table", True)]
     assert clean_up.clean_up() == [f"table {course.name(course.TABLE)}"]
+
+
+def test_what_sqs_refuses_to_take_is_not_passed_over(learner) -> None:
+    built = experiments.build("Orders", WORKS)
+    with pytest.raises(RuntimeError, match="SQS refused a message: InvalidMessageContents: "):
+        experiments.send(built, ["good", "bad \x00"])
+
+
+def test_a_role_gets_one_action_more(learner) -> None:
+    built = experiments.build("Videos", WORKS)
+    experiments.allow(built, "sqs:SendMessage", built.dlq_arn)
+    policy = boto3.client("iam").get_role_policy(
+        RoleName=built.role_name, PolicyName="sqs-SendMessage"
+    )
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert statement == {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": built.dlq_arn}
+
+
+def test_an_empty_queue_with_its_timeout(learner) -> None:
+    sqs = boto3.client("sqs")
+    url = experiments.empty_queue(course.JOBS_QUEUE, 1)
+    sqs.send_message(QueueUrl=url, MessageBody="of an earlier run")
+    assert experiments.empty_queue(course.JOBS_QUEUE, 2) == url
+    assert not any(steps.queue_counts(sqs, url).values())
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+    assert attributes["Attributes"] == {"VisibilityTimeout": "2"}
+    assert [thing.kind for thing in clean_up.find()] == ["queue"]
+
+
+# -- the checks of 08, 10 and 11 -------------------------------------------------------------
+
+
+def said(capsys, check, *arguments) -> str:
+    capsys.readouterr()
+    check(*arguments)
+    return capsys.readouterr().out
+
+
+def test_check_max_receives(learner, capsys) -> None:
+    assert "there is no queue" in said(capsys, checks.check_max_receives, "Retries", 4)
+    for most, answer in ((None, "after no number of deliveries"), (3, "after 3 deliveries, not")):
+        experiments.build("Retries", WORKS, max_receives=most)
+        assert answer in said(capsys, checks.check_max_receives, "Retries", 4)
+    experiments.build("Retries", WORKS, max_receives=4)
+    assert said(capsys, checks.check_max_receives, "Retries", 4).startswith("Right: ")
+
+
+def test_check_stored_order(learner, capsys) -> None:
+    check = checks.check_stored_order
+    assert said(capsys, check, "A1", 450, 0).startswith("Not yet: ")
+    table = experiments.empty_table()
+    assert "has no order A1" in said(capsys, check, "A1", 450, 0)
+    table.put_item(Item={"order_id": "A1", "amount_cents": 45})
+    assert "stored with 45 cents, not 450" in said(capsys, check, "A1", 450, 0)
+    table.put_item(Item={"order_id": "A1", "amount_cents": 450})
+    assert said(capsys, check, "A1", 450, 0).startswith("Right: ")
+    experiments.empty_table()
+    assert said(capsys, check, "A1", 450, 0).startswith("Not yet: ")
+
+
+def test_check_cured(learner, capsys) -> None:
+    charges = "def lambda_handler(event, context):\n    print('charged')\n"
+    ill = experiments.build("BreakIt", charges, enabled=False)
+    experiments.send(ill, ["order 1", "order 2"])
+    assert said(capsys, checks.check_cured, ill, 2, 0.1).startswith("Not yet: 2 of 2 orders")
+    experiments.switch(boto3.client("lambda"), ill.trigger_uuid, on=True)
+    experiments.settle(ill)
+    assert said(capsys, checks.check_cured, ill, 2, 5).startswith("Right: all 2 orders")

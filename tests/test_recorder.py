@@ -662,6 +662,26 @@ def test_the_story_of_messages_on_an_aws(aws, function: Declared) -> None:
     assert watch.frame()[["visible", "in_flight"]].to_numpy().sum() > 0
 
 
+def test_deliveries_to_a_worker_of_ones_own(aws) -> None:
+    url, _ = aws.queue()
+    sent = aws.sqs.send_message(QueueUrl=url, MessageBody="job")["MessageId"]
+    done = []
+    for _ in range(2):
+        [job] = aws.receive(url, 1, VisibilityTimeout=0, MessageSystemAttributeNames=["All"])
+        now = time.time()
+        done.append((job, now, now + 0.5))
+    seen = recorder.worker_deliveries(done)
+    assert list(seen.columns) == list(recorder.DELIVERY_COLUMNS)
+    assert (seen["started"] < seen["ended"]).all()
+    assert seen["message_id"].tolist() == [sent] * 2 and set(seen["body"]) == {"job"}
+    assert seen["receive_count"].tolist() == [1, 2]
+    assert seen["duration_ms"].tolist() == pytest.approx([500, 500], abs=0.01)
+    assert (seen["sent"] <= seen["first_received"]).all()
+    [fate] = recorder.fates(seen).itertuples()
+    assert (fate.attempts, fate.fate) == (2, "deleted")
+    assert recorder.worker_deliveries([]).empty
+
+
 def test_reading_the_evidence_needs_no_particular_index() -> None:
     events = frame_of(STORY)
     odd = events.set_index(pd.Index(["same"] * len(events)))

@@ -1,0 +1,160 @@
+"""Seven faults for notebook 11, which this file gives away: do the notebook first.
+
+Each builds the experiment BreakIt with one thing wrong in it. Whatever an earlier fault or
+its cure left behind is brought back to the start.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import boto3
+
+from helpers import course, experiments, steps
+from helpers.clean_up import delete_trigger, ignore_missing
+from helpers.experiments import Experiment
+from helpers.waiting import when_role_is_ready
+
+NAME = "BreakIt"
+HANDLER = """\
+import json
+
+def lambda_handler(event, context):
+    print(json.dumps(event))
+    order = json.loads(event["Records"][0]["body"])
+    print("charged", order["order_id"], order["cents"])
+"""
+STORES = """\
+import boto3, json, os
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+
+def lambda_handler(event, context):
+    print(json.dumps(event))
+    order = json.loads(event["Records"][0]["body"])
+    table.put_item(Item=order)
+    print("charged", order["order_id"], order["cents"])
+"""
+SLOW = f"import time\n{HANDLER}    time.sleep(1.5)\n"
+SWALLOWS = """\
+import json
+
+def lambda_handler(event, context):
+    print(json.dumps(event))
+    try:
+        order = json.loads(event["Records"][0]["body"])
+        print("charged", order["order_id"], order["cents"])
+    except Exception as error:
+        print("skipped", order["order_id"], "because of", repr(error))
+"""
+
+
+def build(number: int) -> Experiment:
+    """Build BreakIt with fault `number`, 1 to 7. Raises ValueError for any other number."""
+    if number not in FAULTS:
+        raise ValueError(f"There is no fault {number!r}; there are {', '.join(map(str, FAULTS))}.")
+    forget_earlier_faults()
+    return FAULTS[number]()
+
+
+def missing_permission() -> Experiment:
+    """The handler writes to a table, and the role does not let it."""
+    table = experiments.empty_table()
+    return experiments.build(
+        NAME, STORES, visibility_s=2, timeout_s=2, max_receives=2, memory_mb=512,
+        environment={"TABLE": table.name},
+    )  # fmt: skip
+
+
+def short_visibility() -> Experiment:
+    """Somebody made the queue's visibility timeout shorter than the work."""
+    test = experiments.build(NAME, SLOW, visibility_s=4, timeout_s=4, enabled=False)
+    boto3.client("sqs").set_queue_attributes(
+        QueueUrl=test.queue_url, Attributes={"VisibilityTimeout": "1"}
+    )
+    experiments.switch(boto3.client("lambda"), test.trigger_uuid, on=True)
+    return test.again()
+
+
+def dead_letters_of_the_function() -> Experiment:
+    """The dead-letter queue is that of the function, for asynchronous calls."""
+    test = experiments.build(NAME, HANDLER, visibility_s=1)
+    experiments.allow(test, "sqs:SendMessage", test.dlq_arn)
+    set_dead_letter_queue(boto3.client("lambda"), test.name, test.dlq_arn)
+    return test.again()
+
+
+def swallowed_exception() -> Experiment:
+    """The handler catches every exception and returns."""
+    return experiments.build(NAME, SWALLOWS, visibility_s=1, max_receives=2)
+
+
+def forgotten_trigger() -> Experiment:
+    """Nothing is wrong, but somebody forgot that there is a trigger."""
+    return experiments.build(NAME, HANDLER)
+
+
+def deleted_queue() -> Experiment:
+    """The queue was deleted. It had a name of its own: a deleted one is blocked for 60 s."""
+    sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
+    test = experiments.build(NAME, HANDLER, enabled=False)
+    policy = {"deadLetterTargetArn": test.dlq_arn, "maxReceiveCount": 3}
+    url = sqs.create_queue(
+        QueueName=f"{test.name}-{int(time.time() * 1000)}",
+        Attributes={"VisibilityTimeout": "10", "RedrivePolicy": json.dumps(policy)},
+        tags=course.tags(),
+    )["QueueUrl"]
+    arn = steps.queue_arn(sqs, url)
+    uuid = steps.add_trigger(lambda_, test.name, arn, course.tags())
+    sqs.delete_queue(QueueUrl=url)
+    return replace(test.again(), queue_url=url, queue_arn=arn, trigger_uuid=uuid)
+
+
+def disabled_trigger() -> Experiment:
+    """Somebody disabled the trigger."""
+    return experiments.build(NAME, HANDLER, enabled=False)
+
+
+FAULTS: dict[int, Callable[[], Experiment]] = dict(
+    enumerate(
+        (
+            missing_permission,
+            short_visibility,
+            dead_letters_of_the_function,
+            swallowed_exception,
+            forgotten_trigger,
+            deleted_queue,
+            disabled_trigger,
+        ),
+        start=1,
+    )
+)
+
+
+def forget_earlier_faults() -> None:
+    """Undo what `experiments.build` does not know of."""
+    lambda_, iam = boto3.client("lambda"), boto3.client("iam")
+    name = course.name(NAME)
+    function = ignore_missing(lambda: lambda_.get_function_configuration(FunctionName=name))
+    if function and "DeadLetterConfig" in function:
+        set_dead_letter_queue(lambda_, name, "")
+    role = f"{name}Role"
+    policies = ignore_missing(lambda: iam.list_role_policies(RoleName=role)["PolicyNames"])
+    for policy in policies or []:
+        iam.delete_role_policy(RoleName=role, PolicyName=policy)
+    for mapping in lambda_.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
+        if f":{name}-" in mapping["EventSourceArn"] and mapping["State"] != "Deleting":
+            delete_trigger(mapping["UUID"])
+
+
+def set_dead_letter_queue(lambda_: Any, name: str, arn: str) -> None:
+    """Give a function a dead-letter queue of its own, or with "" none."""
+    when_role_is_ready(
+        lambda_.update_function_configuration,
+        FunctionName=name,
+        DeadLetterConfig={"TargetArn": arn},
+    )
+    lambda_.get_waiter("function_updated_v2").wait(FunctionName=name)

@@ -1,0 +1,135 @@
+"""Each fault of notebook 11 bites, the notebook's cure heals it, and one call resets it.
+
+The cells are the notebook's own: all that stand before a cure are run, to see that none of
+them heals by itself, and then the cure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from helpers import clean_up, course, experiments, faults, steps
+from helpers.experiments import Experiment
+from helpers.waiting import wait_until
+from tests.notebook_files import read
+
+GOOD = json.dumps({"order_id": "A9", "cents": 450})
+BROKEN = json.dumps({"order_id": "A9"})
+PATIENCE_S = 4
+
+
+def sections() -> list[list[Any]]:
+    """The cells of the notebook up to the first fault, and those of each fault."""
+    found: list[list[Any]] = [[]]
+    for cell in read("11_break_it").cells:
+        if cell.cell_type == "markdown" and re.search(r"^## (Fault|Your turn)", cell.source, re.M):
+            found.append([])
+        found[-1].append(cell)
+    return found
+
+
+def sources(cells: list[Any], *, cure: bool) -> list[str]:
+    """The code of a section up to its cure, or the cure itself."""
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    tags = [set(cell.metadata.get("tags", [])) for cell in code]
+    place = next(n for n, each in enumerate(tags) if each & {"cure", "solution"})
+    return [code[place].source] if cure else [cell.source for cell in code[:place]]
+
+
+def becomes_true(look: Callable[[], bool]) -> bool:
+    try:
+        return wait_until(look, bool, "the cure to work", PATIENCE_S)
+    except TimeoutError:
+        return False
+
+
+def is_charged(test: Experiment) -> bool:
+    test = test.again()
+    experiments.send(test, [GOOD])
+    return becomes_true(lambda: "charged A9 450" in set(test.events()["message"]))
+
+
+def is_charged_once(test: Experiment) -> bool:
+    seen = experiments.send_and_settle(test.again(), [GOOD])
+    return list(seen["outcome"]) == ["returned"]
+
+
+def a_broken_one_is_kept(test: Experiment) -> bool:
+    def dead() -> int:
+        return steps.queue_counts(boto3.client("sqs"), test.dlq_url)["visible"]
+
+    before = dead()
+    experiments.send(test, [BROKEN])
+    return becomes_true(lambda: dead() > before)
+
+
+def can_be_looked_at(test: Experiment) -> bool:
+    experiments.send(test, [GOOD])
+    sqs = boto3.client("sqs")
+    return "Messages" in sqs.receive_message(QueueUrl=test.queue_url, WaitTimeSeconds=2)
+
+
+def takes_orders(test: Experiment) -> bool:
+    try:
+        return is_charged(test) and has_its_settings(test)
+    except boto3.client("sqs").exceptions.QueueDoesNotExist:
+        return False
+
+
+def has_its_settings(test: Experiment) -> bool:
+    """The settings that a queue made anew must get again; too slow to be tried out."""
+    attributes = boto3.client("sqs").get_queue_attributes(
+        QueueUrl=test.queue_url, AttributeNames=["All"]
+    )["Attributes"]
+    return attributes["VisibilityTimeout"] == "10" and "RedrivePolicy" in attributes
+
+
+IS_WELL = {
+    1: is_charged_once,
+    2: is_charged_once,
+    3: a_broken_one_is_kept,
+    4: a_broken_one_is_kept,
+    5: can_be_looked_at,
+    6: takes_orders,
+    7: is_charged,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", IS_WELL)
+def test_the_fault_bites_and_the_cure_heals(number: int, learner: str) -> None:
+    introduction, *each_fault = sections()
+    assert len(each_fault) == len(IS_WELL) == len(faults.FAULTS)
+    names: dict[str, Any] = {}
+    for cell in introduction:
+        if cell.cell_type == "code":
+            exec(cell.source, names)
+    for source in sources(each_fault[number - 1], cure=False):
+        exec(source, names)
+    assert not IS_WELL[number](names["test"])
+    for source in sources(each_fault[number - 1], cure=True):
+        exec(source, names)
+    assert IS_WELL[number](names["test"])
+    assert not IS_WELL[number](faults.build(number))
+
+
+@pytest.mark.slow
+def test_all_that_the_faults_leave_behind_is_cleaned_up(learner: str) -> None:
+    for number in faults.FAULTS:
+        faults.build(number)
+    boto3.client("sqs").create_queue(QueueName=f"{learner}BreakIt-1234-2", tags=course.tags())
+    boto3.client("sqs").create_queue(QueueName=f"{learner}BreakIt-other", tags=course.tags())
+    clean_up.clean_up()
+    urls = boto3.client("sqs").list_queues(QueueNamePrefix=learner)["QueueUrls"]
+    assert [url.rsplit("/", 1)[-1] for url in urls] == [f"{learner}BreakIt-other"]
+
+
+def test_there_is_no_other_fault() -> None:
+    with pytest.raises(ValueError, match="There is no fault 8; there are 1, 2, 3, 4, 5, 6, 7"):
+        faults.build(8)
