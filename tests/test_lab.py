@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -32,6 +34,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def default_of_news(port: int, token: str) -> str:
+    """Whether JupyterLab fetches news, unless the user wants it: "none" would make it ask."""
+    plugin = "@jupyterlab/apputils-extension:notification"
+    url = f"http://127.0.0.1:{port}/lab/api/settings/{plugin}?token={token}"
+    with urllib.request.urlopen(url, timeout=20) as response:
+        return json.load(response)["schema"]["properties"]["fetchNews"]["default"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="ends a process by signal")
 def test_lab_starts_the_local_aws_and_stops_it(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("LOCALAWS_FOLDER", str(tmp_path))
@@ -43,6 +53,8 @@ def test_lab_starts_the_local_aws_and_stops_it(tmp_path: Path, monkeypatch) -> N
         wait_until(lambda: answer(f"http://127.0.0.1:{port}/api"), bool, "JupyterLab", 60)
         server = lifecycle.find()
         assert server is not None
+        [token] = re.findall(r"token=(\w+)$", (tmp_path / "output").read_text(), re.M)[:1]
+        assert default_of_news(port, token) == "false"
     finally:
         lab.terminate()
         lab.wait(30)

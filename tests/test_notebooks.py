@@ -107,6 +107,7 @@ def test_prediction_exercise_solution_and_check(name: str) -> None:
     checked, solution, checked_again = code_cells(notebook)[exercise + 1 : exercise + 4]
     assert "solution" in solution.metadata.tags and "hide-cell" in solution.metadata.tags
     assert solution.metadata.jupyter.source_hidden
+    assert solution.source.startswith("# A solution")  # a folded cell shows its first line
     assert checked.source == checked_again.source and checked.source.startswith("checks.")
     assert output_texts(checked)[0].startswith("Not yet: ")
     assert output_texts(checked_again)[0].startswith("Right: ")
