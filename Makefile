@@ -19,8 +19,7 @@ lab: setup
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n $(or $(PROCESSES),4) --dist loadfile tests
-	$(BIN)/python -m pytest notebooks
+	$(BIN)/python -m pytest -n $(or $(PROCESSES),4)
 
 setup: $(READY)
 

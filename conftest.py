@@ -7,7 +7,17 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
 ROOT = Path(__file__).resolve().parent
+LONGEST = (
+    "test_notebooks_backwards",
+    "test_asynchronous",
+    "test_notebooks_alone",
+    "test_faults",
+    "test_robustness",
+)
 
 
 def pytest_addoption(parser) -> None:
@@ -22,9 +32,34 @@ def pytest_addoption(parser) -> None:
     )
 
 
+class ModuleByModule(LoadFileScheduling):
+    """With several processes (-n): a module in one, and all notebooks in one, in their order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "notebooks" if nodeid.startswith("notebooks/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log) -> ModuleByModule:
+    config.option.loadscopereorder = False
+    return ModuleByModule(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items: list[pytest.Item]) -> None:
+    """With several processes, what takes longest begins first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: place_in_queue(item.path))
+
+
+def place_in_queue(path: Path) -> int:
+    if path.suffix == ".ipynb":
+        return 0
+    return LONGEST.index(path.stem) + 1 if path.stem in LONGEST else len(LONGEST) + 1
+
+
 def pytest_configure(config) -> None:
     config.option.nbval_sanitize_with = str(ROOT / "tests" / "sanitize.cfg")
-    if "LOCALAWS_FOLDER" not in os.environ:
+    if "LOCALAWS_FOLDER" not in os.environ or hasattr(config, "workerinput"):
         folder = tempfile.mkdtemp(prefix="course-tests-")
         os.environ["LOCALAWS_FOLDER"] = config.own_localaws = folder
     for name in ("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX"):

@@ -1,0 +1,28 @@
+"""Each notebook runs from the state that all later ones leave behind."""
+
+from __future__ import annotations
+
+import os
+from unittest import mock
+
+import pytest
+from nbclient import NotebookClient
+
+from tests.notebook_files import FOLDER, NAMES, read, stop_local_aws
+
+
+@pytest.mark.slow
+def test_backwards_on_one_local_aws(tmp_path) -> None:
+    """In order they run as tests of their own. The clean-up would leave nothing: without it."""
+    with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": str(tmp_path)}):
+        try:
+            for name in NAMES[-2::-1]:
+                client = NotebookClient(
+                    read(name),
+                    timeout=120,
+                    kernel_name="python3",
+                    resources={"metadata": {"path": str(FOLDER)}},
+                )
+                client.execute()  # raises at the first cell that does
+        finally:
+            stop_local_aws(dict(os.environ))
