@@ -15,6 +15,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from helpers.chart_style import (
     BLUE,
@@ -105,8 +106,10 @@ def retry_schedule(
     rows = [("plain", plain, plain_pauses)]
     if backoff is not None:
         rows.append(("backoff", backoff, doubling_pauses))
+    if any(seen["started"].isna().all() for _, seen, _ in rows):
+        raise ValueError("retry_schedule: there is nothing to draw, no try was seen to start.")
     tries = [
-        (name, starts_of(seen), pauses(max_receives or len(seen), visibility_s))
+        (name, starts_of(seen), pauses(max_receives or seen["receive_count"].max(), visibility_s))
         for name, seen, pauses in rows
     ]
     figure, axes = new_axes(1.7 + 1.1 * len(rows))
@@ -117,7 +120,7 @@ def retry_schedule(
             label=label[0],
         )  # fmt: skip
         axes.plot(starts, [lane] * len(starts), "o", color=BLUE, markersize=11, label=label[1])
-        for number, start in enumerate(starts, start=1):
+        for number, start in starts.items():
             axes.annotate(f"try {number}", (start, lane + 0.32), ha="center", va="bottom")
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.set_ylim(len(rows) - 0.25, -0.45)
@@ -129,10 +132,14 @@ def retry_schedule(
     return make_chart(figure, schedule_text(tries, visibility_s, max_receives))
 
 
-def starts_of(seen: pd.DataFrame) -> list[float]:
-    """When tries started, in s since the first receive: then a message is hidden, and before
-    the first start an environment may have to be made."""
-    return sorted(seconds_since(seen["started"], seen["first_received"].min()).dropna())
+def starts_of(seen: pd.DataFrame) -> pd.Series:
+    """When each try started, by its number, in s since the first receive.
+
+    From then on a message is hidden; before the first start an environment may have to be
+    made. A try whose START line is missing is left out.
+    """
+    starts = seconds_since(seen["started"], seen["first_received"].min())
+    return starts.set_axis(seen["receive_count"]).dropna().sort_index()
 
 
 def plain_pauses(tries: int, visibility_s: float) -> list[float]:
@@ -146,14 +153,18 @@ def doubling_pauses(tries: int, first_s: float) -> list[float]:
 
 
 def schedule_title(tries: list[tuple]) -> str:
-    said = [f"{count(len(starts), 'try', 'tries')} in {starts[-1]:.0f} s" for _, starts, _ in tries]
+    said = [
+        f"{count(len(starts), 'try', 'tries')} in {starts.max():.0f} s" for _, starts, _ in tries
+    ]
     if len(tries) == 2:
         return f"{said[0]} at an even pace, {said[1]} with backoff"
     return f"{said[0]}, {too_early(*tries[0][1:]) or 'none'} too early"
 
 
-def too_early(starts: list[float], expected: list[float]) -> int:
-    return sum(start < plan - EARLY_S for start, plan in zip(starts, expected, strict=False))
+def too_early(starts: pd.Series, expected: list[float]) -> int:
+    """How many tries came before they were expected. `starts` are by number, from 1 on."""
+    plan = dict(enumerate(expected, start=1))
+    return sum(start < plan.get(number, start) - EARLY_S for number, start in starts.items())
 
 
 def schedule_text(tries: list[tuple], visibility_s: float, max_receives: int | None) -> str:
@@ -238,9 +249,8 @@ def queue_depth(depth: pd.DataFrame, sends: Any = (), done: Any = ()) -> Chart:
             f"{name} ", (0, place), xycoords=("axes fraction", "data"), ha="right", va="center"
         )
     axes.set_ylim(-0.11 * most * (len(ticks) + 0.6) if ticks else -0.03 * most, 1.06 * most)
-    axes.set_yticks(
-        [tick for tick in axes.get_yticks() if 0 <= tick <= 1.06 * most and not tick % 1]
-    )
+    ticks_above = MaxNLocator(integer=True).tick_values(0, most)
+    axes.set_yticks([tick for tick in ticks_above if 0 <= tick <= 1.06 * most])
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("time (s)")
     axes.set_ylabel("messages")
@@ -352,6 +362,8 @@ def latency(seen: pd.DataFrame) -> Chart:
     the queue lasts until the handler starts, so it holds the making of a new environment.
     """
     first = seen[seen["receive_count"] == 1]
+    if first.empty:
+        raise ValueError("latency: there is nothing to draw, no first delivery was seen.")
     parts = pd.DataFrame(
         {
             "in the queue": seconds_since(first["started"], first["sent"]) * 1000,

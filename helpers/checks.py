@@ -13,8 +13,9 @@ import boto3
 
 from helpers import course, steps
 from helpers.clean_up import find, ignore_missing
-from helpers.experiments import Experiment
+from helpers.experiments import Experiment, printed
 from helpers.logs import log_group, wait_for_line
+from helpers.recorder import read_dead_letters
 from helpers.waiting import wait_until
 
 
@@ -24,7 +25,7 @@ def check_order(customer: str) -> None:
     url = find_queue(sqs, course.name(course.PIZZA_QUEUE), "Run the notebook from the top.")
     if url is None:
         return
-    bodies = peek(sqs, url)
+    bodies = list(read_dead_letters(sqs, url)["body"])
     say(
         any(customer in body for body in bodies),
         f"An order of {customer} is waiting at the counter.",
@@ -39,14 +40,6 @@ def find_queue(sqs: Any, name: str, advice: str) -> str | None:
     if url is None:
         print(f"Not yet: there is no queue {name}. {advice}")
     return url
-
-
-def peek(sqs: Any, url: str) -> list[str]:
-    """The bodies of up to 10 waiting messages, which stay visible to everyone."""
-    answer = sqs.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0, WaitTimeSeconds=1
-    )
-    return [message["Body"] for message in answer.get("Messages", [])]
 
 
 def check_practice_queue(retention_days: int) -> None:
@@ -77,6 +70,7 @@ def check_practice_role() -> None:
     trusted = json.dumps(role["AssumeRolePolicyDocument"])
     attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
     names = [policy["PolicyName"] for policy in attached]
+    names += iam.list_role_policies(RoleName=name)["PolicyNames"]
     if "lambda.amazonaws.com" not in trusted:
         print(f"Not yet: the trust policy of {name} does not name lambda.amazonaws.com.")
         return
@@ -89,7 +83,7 @@ def check_practice_role() -> None:
 
 
 def check_practice_function(memory_mb: int) -> None:
-    """Notebook 03: the practice function has this much memory and answers."""
+    """Notebook 03: the practice function is active and has this much memory."""
     lambda_ = boto3.client("lambda")
     name = course.name(course.PRACTICE_FUNCTION)
     function = ignore_missing(lambda: lambda_.get_function_configuration(FunctionName=name))
@@ -173,11 +167,14 @@ def check_max_receives(experiment: str, wanted: int) -> None:
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
     policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
     found = policy.get("maxReceiveCount")
+    has = (
+        f"gives up after {found} receives" if found else "has no redrive policy, so never gives up"
+    )
     say(
         found == wanted,
-        f"{name} gives up after {wanted} deliveries.",
-        f"{name} gives up after {found or 'no number of'} deliveries, not {wanted}. The attribute "
-        "RedrivePolicy is JSON with deadLetterTargetArn and maxReceiveCount.",
+        f"{name} gives up after {wanted} receives.",
+        f"{name} {has}. It should give up after {wanted}. The attribute RedrivePolicy is JSON "
+        "with deadLetterTargetArn and maxReceiveCount.",
     )
 
 
@@ -207,16 +204,18 @@ def check_cured(experiment: Experiment, orders: int = 3, limit_s: float = 3) -> 
     """Notebook 11: all orders that were sent to an experiment have been charged."""
 
     def charged() -> int:
-        return int(experiment.events()["message"].str.startswith("charged").sum())
+        lines = printed(experiment.events())
+        return lines[lines.str.startswith("charged")].nunique()
 
     try:
         wait_until(charged, lambda number: number >= orders, "the orders", limit_s)
     except TimeoutError:
-        waiting = steps.queue_counts(boto3.client("sqs"), experiment.queue_url)
-        print(
-            f"Not yet: {sum(waiting.values())} of {orders} orders are in the queue. What should "
-            "take them, and what does it say of itself?"
-        )
+        counts = steps.queue_counts(boto3.client("sqs"), experiment.queue_url)
+        waiting = sum(counts.values())
+        advice = "What should take them, and what does it say of itself?"
+        if not waiting:
+            advice = "On AWS log lines come late: then run this cell again."
+        print(f"Not yet: {waiting} of {orders} orders are in the queue. {advice}")
         return
     print(f"Right: all {orders} orders are charged.")
 

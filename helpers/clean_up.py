@@ -1,13 +1,16 @@
 """Delete everything that the course made, and nothing else; then prove that it is gone.
 
 What the course made is what has one of its names and carries its tag. A thing with the
-name but without the tag belongs to somebody else: it is shown and left alone. The order
-matters: a trigger first (it would go on polling), then functions, queues, tables, roles
-without their policies, and at last the log groups, which a running function would make again.
+name but without the tag belongs to somebody else: it is shown and left alone. A log group is
+made by Lambda without a tag: it is ours as long as its function or role is, and gets the tag
+before they are deleted. The order matters: a trigger first (it would go on polling), then
+functions, queues, tables, roles without their policies, and at last the log groups, which a
+running function would make again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +18,7 @@ import boto3
 import pandas as pd
 from botocore.exceptions import ClientError
 
-from helpers import course
+from helpers import course, steps
 from helpers.logs import log_group
 from helpers.waiting import wait_until
 
@@ -31,7 +34,7 @@ MISSING = ("NonExistentQueue", "ResourceNotFoundException", "NoSuchEntity")
 
 @dataclass(frozen=True)
 class Thing:
-    """One thing in the account. `key` is what its delete call needs."""
+    """One thing in the account. `key` is what its delete call needs: a URL, an ARN, a name."""
 
     kind: str
     name: str
@@ -42,8 +45,11 @@ class Thing:
 def find() -> list[Thing]:
     """What there is under the names of this course, in the order of deletion."""
     functions = find_functions()
+    roles = find_roles()
     foreign = {function.name for function in functions if not function.ours}
-    found = [*functions, *find_queues(), *find_tables(), *find_roles(), *find_log_groups(foreign)]
+    ours = {function.name for function in functions if function.ours}
+    ours |= {role.name.removesuffix("Role") for role in roles if role.ours} - foreign
+    found = [*functions, *find_queues(), *find_tables(), *roles, *find_log_groups(ours)]
     triggers = find_triggers(found, foreign)
     return sorted([*triggers, *found], key=lambda thing: ORDER.index(thing.kind))
 
@@ -64,7 +70,9 @@ def clean_up() -> list[str]:
     Raises TimeoutError, naming what is left, when something is still listed after 90 s.
     """
     deleted = []
-    for thing in find():
+    found = find()
+    tag_log_groups(found)
+    for thing in found:
         if thing.ours:
             ignore_missing(lambda thing=thing: DELETE[thing.kind](thing.key))
             if thing.kind == "trigger":
@@ -75,6 +83,7 @@ def clean_up() -> list[str]:
         lambda left: not left,
         "everything to be gone",
         90,
+        every_s=2,
     )
     return deleted
 
@@ -93,10 +102,13 @@ def is_ours(tags: dict[str, str]) -> bool:
     return tags.get(course.TAG) == course.tags()[course.TAG]
 
 
-def find_queues() -> list[Thing]:
+def find_queues(names: Iterable[str] | None = None) -> list[Thing]:
+    """The queues that exist, of these names or of all that the course uses."""
     sqs = boto3.client("sqs")
     found = []
-    for name in [*map(course.name, QUEUES), *queues_of_broken_ones(sqs)]:
+    if names is None:
+        names = [*map(course.name, QUEUES), *broken_queues(sqs)]
+    for name in names:
         url = ignore_missing(lambda name=name: sqs.get_queue_url(QueueName=name)["QueueUrl"])
         tags = url and ignore_missing(
             lambda url=url: sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
@@ -106,17 +118,18 @@ def find_queues() -> list[Thing]:
     return found
 
 
-def queues_of_broken_ones(sqs: Any) -> list[str]:
+def broken_queues(sqs: Any) -> list[str]:
     """The names of notebook 11's queues that hold the time at which they were made."""
-    prefix = f"{course.name('BreakIt')}-"
+    prefix = f"{course.name(course.BREAK_IT)}-"
     urls = sqs.list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
     return [name for url in urls if (name := url.rsplit("/", 1)[-1])[len(prefix)].isdigit()]
 
 
-def find_functions() -> list[Thing]:
+def find_functions(names: Iterable[str] | None = None) -> list[Thing]:
+    """The functions that exist, of these names or of all that the course uses."""
     lambda_ = boto3.client("lambda")
     found = []
-    for name in map(course.name, FUNCTIONS):
+    for name in map(course.name, FUNCTIONS) if names is None else names:
         function = ignore_missing(lambda name=name: lambda_.get_function(FunctionName=name))
         if function:
             found.append(Thing("function", name, name, is_ours(function.get("Tags", {}))))
@@ -124,19 +137,24 @@ def find_functions() -> list[Thing]:
 
 
 def find_tables() -> list[Thing]:
+    """The course's table, if there is one of that name."""
     dynamodb = boto3.client("dynamodb")
     name = course.name(course.TABLE)
     table = ignore_missing(lambda: dynamodb.describe_table(TableName=name)["Table"])
     if table is None:
         return []
-    tags = dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
-    return [Thing("table", name, name, is_ours({tag["Key"]: tag["Value"] for tag in tags}))]
+    answer = ignore_missing(lambda: dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"]))
+    if answer is None:
+        return []
+    tags = {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
+    return [Thing("table", name, name, is_ours(tags))]
 
 
-def find_roles() -> list[Thing]:
+def find_roles(names: Iterable[str] | None = None) -> list[Thing]:
+    """The roles that exist, of these names or of all that the course uses."""
     iam = boto3.client("iam")
     found = []
-    for name in map(course.name, ROLES):
+    for name in map(course.name, ROLES) if names is None else names:
         role = ignore_missing(lambda name=name: iam.get_role(RoleName=name)["Role"])
         if role:
             tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
@@ -144,19 +162,34 @@ def find_roles() -> list[Thing]:
     return found
 
 
-def find_log_groups(foreign: set[str]) -> list[Thing]:
-    """The log groups of the course's functions: Lambda made them, so they carry no tag.
+def find_log_groups(ours: set[str]) -> list[Thing]:
+    """The log groups of functions with the course's names.
 
-    `foreign` are the functions that are somebody else's, and so are their log groups.
+    `ours` are the functions that are ours, or were, and so are their log groups.
     """
     logs = boto3.client("logs")
     found = []
     for function in map(course.name, FUNCTIONS):
         name = log_group(function)
         groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-        if any(group["logGroupName"] == name for group in groups):
-            found.append(Thing("log group", name, name, function not in foreign))
+        for arn in (g["arn"].removesuffix(":*") for g in groups if g["logGroupName"] == name):
+            mine = function in ours or is_ours(tags_of_log_group(arn))
+            found.append(Thing("log group", name, arn, mine))
     return found
+
+
+def tags_of_log_group(arn: str) -> dict[str, str]:
+    logs = boto3.client("logs")
+    answer = ignore_missing(lambda: logs.list_tags_for_resource(resourceArn=arn))
+    return answer["tags"] if answer else {}
+
+
+def tag_log_groups(found: list[Thing]) -> None:
+    """Let our log groups be known as ours when their functions are gone."""
+    logs = boto3.client("logs")
+    for thing in found:
+        if thing.kind == "log group" and thing.ours:
+            logs.tag_resource(resourceArn=thing.key, tags=course.tags())
 
 
 def find_triggers(found: list[Thing], foreign: set[str]) -> list[Thing]:
@@ -169,8 +202,8 @@ def find_triggers(found: list[Thing], foreign: set[str]) -> list[Thing]:
     asked: list[dict[str, str]] = [{"FunctionName": name} for name in functions]
     for thing in found:
         if thing.kind == "queue" and thing.ours:
-            answer = sqs.get_queue_attributes(QueueUrl=thing.key, AttributeNames=["QueueArn"])
-            asked.append({"EventSourceArn": answer["Attributes"]["QueueArn"]})
+            arn = ignore_missing(lambda url=thing.key: steps.queue_arn(sqs, url))
+            asked += [{"EventSourceArn": arn}] if arn else []
     mappings = {
         mapping["UUID"]: mapping
         for question in asked
@@ -208,6 +241,11 @@ def delete_trigger(uuid: str) -> None:
     wait_until(attempt, bool, "the trigger to be free for deletion", 90, 0.5)
 
 
+def delete_log_group(arn: str) -> None:
+    name = arn.split(":log-group:")[1]
+    boto3.client("logs").delete_log_group(logGroupName=name)
+
+
 def delete_role(name: str) -> None:
     """Detach and delete the role's policies, then the role: AWS refuses any other order."""
     iam = boto3.client("iam")
@@ -224,5 +262,5 @@ DELETE = {
     "queue": lambda url: boto3.client("sqs").delete_queue(QueueUrl=url),
     "table": lambda name: boto3.client("dynamodb").delete_table(TableName=name),
     "role": delete_role,
-    "log group": lambda name: boto3.client("logs").delete_log_group(logGroupName=name),
+    "log group": delete_log_group,
 }

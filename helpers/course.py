@@ -38,7 +38,8 @@ PIZZA_QUEUE, PRACTICE_QUEUE, PRACTICE_ROLE = "PizzaOrders", "PracticeQueue", "Pr
 PRACTICE_FUNCTION = "PracticeFunction"
 TABLE, JOBS_QUEUE = "ProcessedOrders", "VideoJobs"
 # Each has a queue, a dead-letter queue, a function and a role of its own: see experiments.py.
-EXPERIMENTS = ("Retries", "Throughput", "Orders", "Videos", "AuditLog", "BreakIt")
+BREAK_IT = "BreakIt"
+EXPERIMENTS = ("Retries", "Throughput", "Orders", "Videos", "AuditLog", BREAK_IT)
 TAG = "sqs-lambda-course"
 OLDEST_PYTHON = (3, 11)
 

@@ -30,6 +30,10 @@ TIMED_OUT = "Task timed out after "
 EXITED = "Error: Runtime exited"
 OWN_REQUEST_ID = re.compile(r"^(?:\S+ |RequestId: )([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) ")
 
+RECORD_TIMES = {
+    *("SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp"),
+}
+
 Place = tuple[int, int]  # a time in ns, and the place in the log among lines of that time
 NEVER, FOREVER = (0, 0), (2**63, 0)
 
@@ -240,7 +244,7 @@ def read_json_note(text: str) -> Note | None:
     """What a line of JSON tells: the event, the answer, or an error of the JSON log format."""
     try:
         line = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     request_id = line.get("requestId")
     if line.get("level") == "ERROR" and "errorType" in line and "logger" not in line:
@@ -249,10 +253,17 @@ def read_json_note(text: str) -> Note | None:
         inner = read_json_note(line["message"]) if line["message"].startswith("{") else None
         return Note(inner.kind, inner.content, request_id) if inner else None
     if isinstance(line.get("Records"), list):
-        records = [each for each in line["Records"] if "messageId" in each]
+        records = list(filter(is_record, line["Records"]))
         return Note("event", records) if records else None
     failures = line.get("batchItemFailures")
     return Note("answer", named_in(failures)) if failures and isinstance(failures, list) else None
+
+
+def is_record(thing: Any) -> bool:
+    """Whether this is a record of an SQS event, and nothing that a function made up."""
+    if not isinstance(thing, dict) or not isinstance(thing.get("attributes"), dict):
+        return False
+    return {"messageId", "body"} <= thing.keys() and thing["attributes"].keys() >= RECORD_TIMES
 
 
 def named_in(failures: list[Any]) -> list[str | None]:

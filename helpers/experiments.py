@@ -16,11 +16,22 @@ import boto3
 import pandas as pd
 
 from helpers import course, steps
+from helpers.clean_up import (
+    Thing,
+    delete_trigger,
+    find_functions,
+    find_queues,
+    find_roles,
+    find_tables,
+    ignore_missing,
+)
 from helpers.logs import log_group, read_events
 from helpers.recorder import deliveries
-from helpers.waiting import wait_until, when_role_is_ready
+from helpers.waiting import wait_until, when_known, when_role_is_ready
 
 SETTLE_LIMIT_S = 60.0
+LOOK_AT_LOG_S = 0.3  # CloudWatch Logs allows some five FilterLogEvents calls a second
+TOO_SHORT = ("is less than Function timeout",)
 PAUSE_AFTER_EMPTY_S = 0.3  # an empty queue is believed when it stays empty for this long
 
 
@@ -70,16 +81,19 @@ def build(
     timeout and `timeout_s` the function's, both in s; after `max_receives` deliveries a
     message goes to the dead-letter queue, with None it never does. Further arguments are
     those of the trigger, such as BatchSize (default 1) or FunctionResponseTypes. Raises
-    ValueError for an unknown name, and what AWS refuses as ClientError.
+    ValueError for an unknown name or if something of that name is not the course's, and what
+    AWS refuses as ClientError.
     """
     if name not in course.EXPERIMENTS:
         raise ValueError(f"{name!r} is no experiment: {', '.join(course.EXPERIMENTS)}")
     sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
     full_name, suffix = course.name(name), ".fifo" if fifo else ""
-    queue_url = make_queue(sqs, full_name + suffix, fifo)
-    dlq_url = make_queue(sqs, f"{full_name}-dlq{suffix}", fifo)
+    role_name, names = f"{full_name}Role", (full_name + suffix, f"{full_name}-dlq{suffix}")
+    refuse_foreign([*find_queues(names), *find_functions([full_name]), *find_roles([role_name])])
+    queue_url, dlq_url = (make_queue(sqs, each, fifo) for each in names)
     queue_arn, dlq_arn = steps.queue_arn(sqs, queue_url), steps.queue_arn(sqs, dlq_url)
     existing = steps.find_trigger(lambda_, full_name, queue_arn)
+    delete_other_triggers(lambda_, full_name, queue_arn)
     if any(steps.queue_counts(sqs, queue_url).values()):
         if existing:
             switch(lambda_, existing["UUID"], on=False)
@@ -93,10 +107,11 @@ def build(
             "RedrivePolicy": json.dumps(policy) if max_receives else "",
         },
     )
-    role_name = f"{full_name}Role"
     role_arn = steps.create_role(boto3.client("iam"), role_name, course.tags())
     steps.create_function(lambda_, full_name, role_arn, course.tags(), handler)
-    bring_up_to_date(lambda_, full_name, handler, timeout_s, memory_mb, environment or {})
+    bring_up_to_date(
+        lambda_, full_name, handler, visibility_s, timeout_s, memory_mb, environment or {}
+    )
     settings = {
         "BatchSize": 1,
         "MaximumBatchingWindowInSeconds": 0,
@@ -113,32 +128,86 @@ def deploy(experiment: Experiment, handler: str) -> Experiment:
     return experiment.again()
 
 
-def send(experiment: Experiment, bodies: list[str]) -> None:
-    """Send messages, ten in each request. Raises RuntimeError for the first that SQS refuses.
+def send(experiment: Experiment, bodies: list[str]) -> list[str]:
+    """Send messages, ten in each request, and return their ids.
+
+    To a FIFO queue all go in one message group. Raises RuntimeError for the first that SQS
+    refuses.
 
     SendMessageBatch answers with 200 even if every message of it was refused. Source: SQS
     API Reference, SendMessageBatch.
     """
-    sqs = boto3.client("sqs")
+    sqs, ids = boto3.client("sqs"), []
+    group = {"MessageGroupId": "all"} if experiment.queue_url.endswith(".fifo") else {}
     for start in range(0, len(bodies), 10):
         entries = [
-            {"Id": str(number), "MessageBody": body}
+            {"Id": str(number), "MessageBody": body, **group}
             for number, body in enumerate(bodies[start : start + 10])
         ]
         answer = sqs.send_message_batch(QueueUrl=experiment.queue_url, Entries=entries)
         for failed in answer.get("Failed", []):
             raise RuntimeError(f"SQS refused a message: {failed['Code']}: {failed['Message']}")
+        ids += [sent["MessageId"] for sent in answer["Successful"]]
+    return ids
 
 
 def send_and_settle(experiment: Experiment, bodies: list[str]) -> pd.DataFrame:
-    """Send messages, wait until all are handled or dead, and return their deliveries."""
-    send(experiment, bodies)
+    """Send messages, wait until all are handled or dead, and return their deliveries.
+
+    Each of them has to be delivered once at least. Raises TimeoutError after 60 s.
+    """
+    ids = send(experiment, bodies)
     settle(experiment)
+
+    def look() -> pd.DataFrame:
+        seen = deliveries(experiment.events())
+        return seen[seen["message_id"].isin(ids)].reset_index(drop=True)
+
+    return wait_until(
+        look,
+        lambda seen: seen["message_id"].nunique() == len(ids) and have_ended(seen),
+        f"{experiment.name} to have ended all its calls",
+        SETTLE_LIMIT_S,
+        LOOK_AT_LOG_S,
+    )
+
+
+def wait_for_deliveries(experiment: Experiment, at_least: int) -> pd.DataFrame:
+    """The deliveries of this run, as soon as the log shows so many and how all of them ended.
+
+    On AWS log lines come seconds late. Raises TimeoutError after 60 s.
+    """
     return wait_until(
         lambda: deliveries(experiment.events()),
-        lambda seen: not (seen["outcome"] == "unknown").any(),
-        f"{experiment.name} to have ended all its calls",
+        lambda seen: len(seen) >= at_least and have_ended(seen),
+        f"{at_least:,} deliveries in the log of {experiment.name}",
+        SETTLE_LIMIT_S,
+        LOOK_AT_LOG_S,
     )
+
+
+def own_lines(experiment: Experiment, at_least: int = 0) -> pd.Series:
+    """What the function printed in this run, its events left out, oldest first.
+
+    Waits until there are so many lines. Raises TimeoutError after 60 s.
+    """
+    return wait_until(
+        lambda: printed(experiment.events()),
+        lambda lines: len(lines) >= at_least,
+        f"{at_least:,} lines in the log of {experiment.name}",
+        SETTLE_LIMIT_S,
+        LOOK_AT_LOG_S,
+    )
+
+
+def printed(events: pd.DataFrame) -> pd.Series:
+    """The lines that a function wrote itself, without printed events."""
+    own = events.loc[events["kind"] == "", "message"]
+    return own[~own.str.startswith('{"Records"')]
+
+
+def have_ended(seen: pd.DataFrame) -> bool:
+    return not (seen["outcome"] == "unknown").any()
 
 
 def settle(experiment: Experiment, limit_s: float = SETTLE_LIMIT_S) -> None:
@@ -167,22 +236,10 @@ def settle(experiment: Experiment, limit_s: float = SETTLE_LIMIT_S) -> None:
 def switch(lambda_: Any, trigger_uuid: str, on: bool) -> None:
     """Enable or disable a trigger, and wait until it is."""
     wanted = "Enabled" if on else "Disabled"
-    settled(lambda_, trigger_uuid)
+    steps.settled(lambda_, trigger_uuid)
     if lambda_.get_event_source_mapping(UUID=trigger_uuid)["State"] != wanted:
         lambda_.update_event_source_mapping(UUID=trigger_uuid, Enabled=on)
-        settled(lambda_, trigger_uuid, wanted)
-
-
-def settled(lambda_: Any, trigger_uuid: str, *wanted: str) -> None:
-    """Wait until a trigger is in one of the wanted states, by default in any lasting one."""
-    states = wanted or ("Enabled", "Disabled")
-    wait_until(
-        lambda: lambda_.get_event_source_mapping(UUID=trigger_uuid)["State"],
-        lambda state: state in states,
-        f"the trigger to be {' or '.join(states)}",
-        120,
-        0.1,
-    )
+        steps.settled(lambda_, trigger_uuid, wanted)
 
 
 def drain(sqs: Any, queue_url: str, limit_s: float = 90.0) -> None:
@@ -192,14 +249,20 @@ def drain(sqs: Any, queue_url: str, limit_s: float = 90.0) -> None:
     """
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "30"})
 
-    def look() -> dict[str, int]:
-        answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
-        for message in answer.get("Messages", []):
-            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
-        return steps.queue_counts(sqs, queue_url)
+    def look() -> int:
+        waiting = sum(steps.queue_counts(sqs, queue_url).values())
+        received = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1 if waiting else 0
+        ).get("Messages", [])
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+            for number, message in enumerate(received)
+        ]
+        if entries:
+            sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries)
+        return waiting + len(entries)
 
-    wait_until(look, lambda counts: not any(counts.values()), f"{queue_url} to be empty",
-               limit_s, 0.0)  # fmt: skip
+    wait_until(look, lambda left: not left, f"{queue_url} to be empty", limit_s, 0.0)
 
 
 def allow(experiment: Experiment, action: str, resource: str) -> None:
@@ -217,14 +280,18 @@ def allow(experiment: Experiment, action: str, resource: str) -> None:
 
 
 def empty_table() -> Any:
-    """The table `course.TABLE`, new and empty, as a boto3 Table. Its key is `order_id`."""
+    """The table `course.TABLE`, new and empty, as a boto3 Table. Its key is `order_id`.
+
+    Raises ValueError if there is a table of that name which is not the course's.
+    """
     dynamodb, name = boto3.resource("dynamodb"), course.name(course.TABLE)
     client = dynamodb.meta.client
-    try:
+    existing = find_tables()
+    refuse_foreign(existing)
+    if existing:
+        client.get_waiter("table_exists").wait(TableName=name)
         client.delete_table(TableName=name)
         client.get_waiter("table_not_exists").wait(TableName=name)
-    except client.exceptions.ResourceNotFoundException:
-        pass
     table = dynamodb.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
@@ -239,13 +306,33 @@ def empty_table() -> Any:
 def empty_queue(name: str, visibility_s: int) -> str:
     """A queue of the course without messages. Returns its URL.
 
-    `visibility_s` is its visibility timeout in s.
+    `visibility_s` is its visibility timeout in s. Raises ValueError if there is a queue of
+    that name which is not the course's.
     """
     sqs = boto3.client("sqs")
+    refuse_foreign(find_queues([course.name(name)]))
     url = make_queue(sqs, course.name(name), fifo=False)
     drain(sqs, url)
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(visibility_s)})
     return url
+
+
+def refuse_foreign(things: list[Thing]) -> None:
+    """Nothing that somebody else made is emptied or changed."""
+    for thing in things:
+        if not thing.ours:
+            raise ValueError(
+                f"There is a {thing.kind} {thing.name} that this course did not make (it has no "
+                f"tag {course.TAG}). Set SQS_COURSE_PREFIX, such as anna-, for names of your own."
+            )
+
+
+def delete_other_triggers(lambda_: Any, function_name: str, queue_arn: str) -> None:
+    """Delete what else triggers a function: it would go on handling other messages."""
+    answer = lambda_.list_event_source_mappings(FunctionName=function_name)
+    for mapping in answer["EventSourceMappings"]:
+        if mapping["EventSourceArn"] != queue_arn and mapping["State"] != "Deleting":
+            ignore_missing(lambda uuid=mapping["UUID"]: delete_trigger(uuid))
 
 
 def make_queue(sqs: Any, name: str, fifo: bool) -> str:
@@ -262,18 +349,26 @@ def bring_up_to_date(
     lambda_: Any,
     name: str,
     handler: str,
+    visibility_s: int,
     timeout_s: int,
     memory_mb: int,
     environment: dict[str, str],
 ) -> None:
-    """Give a function this code and these settings, where they differ."""
+    """Give a function this code and these settings, where they differ.
+
+    A queue's new visibility timeout may not be known to Lambda yet: then it is tried again.
+    """
+    for state in ("function_active_v2", "function_updated_v2"):
+        lambda_.get_waiter(state).wait(FunctionName=name)
     has = lambda_.get_function_configuration(FunctionName=name)
     if has["CodeSha256"] != steps.package_hash(handler):
         steps.deploy_handler(lambda_, name, handler)
     wanted = (timeout_s, memory_mb, environment)
     variables = has.get("Environment", {}).get("Variables", {})
     if (has["Timeout"], has["MemorySize"], variables) != wanted:
-        lambda_.update_function_configuration(
+        when_known(
+            lambda_.update_function_configuration,
+            TOO_SHORT if timeout_s <= visibility_s else (),
             FunctionName=name,
             Timeout=timeout_s,
             MemorySize=memory_mb,
@@ -293,7 +388,7 @@ def make_trigger(
     """The trigger with these settings. Returns its UUID when it is enabled or disabled."""
     if existing:
         uuid = existing["UUID"]
-        settled(lambda_, uuid)
+        steps.settled(lambda_, uuid)
         has = lambda_.get_event_source_mapping(UUID=uuid)
         wanted = {**settings, "State": "Enabled" if enabled else "Disabled"}
         optional = [name for name in ("FilterCriteria", "ScalingConfig") if has.get(name)]
@@ -309,7 +404,7 @@ def make_trigger(
             Tags=course.tags(),
             **settings,
         )["UUID"]
-    settled(lambda_, uuid, "Enabled" if enabled else "Disabled")
+    steps.settled(lambda_, uuid, "Enabled" if enabled else "Disabled")
     return uuid
 
 

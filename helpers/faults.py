@@ -15,17 +15,23 @@ from typing import Any
 import boto3
 
 from helpers import course, experiments, steps
-from helpers.clean_up import delete_trigger, ignore_missing
+from helpers.clean_up import (
+    broken_queues,
+    find_functions,
+    find_queues,
+    find_roles,
+    ignore_missing,
+)
 from helpers.experiments import Experiment
 from helpers.waiting import when_role_is_ready
 
-NAME = "BreakIt"
 HANDLER = """\
 import json
 
 def lambda_handler(event, context):
     print(json.dumps(event))
-    order = json.loads(event["Records"][0]["body"])
+    [record] = event["Records"]
+    order = json.loads(record["body"])
     print("charged", order["order_id"], order["cents"])
 """
 STORES = """\
@@ -34,7 +40,8 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 def lambda_handler(event, context):
     print(json.dumps(event))
-    order = json.loads(event["Records"][0]["body"])
+    [record] = event["Records"]
+    order = json.loads(record["body"])
     table.put_item(Item=order)
     print("charged", order["order_id"], order["cents"])
 """
@@ -44,8 +51,9 @@ import json
 
 def lambda_handler(event, context):
     print(json.dumps(event))
+    [record] = event["Records"]
     try:
-        order = json.loads(event["Records"][0]["body"])
+        order = json.loads(record["body"])
         print("charged", order["order_id"], order["cents"])
     except Exception as error:
         print("skipped", order["order_id"], "because of", repr(error))
@@ -64,14 +72,14 @@ def missing_permission() -> Experiment:
     """The handler writes to a table, and the role does not let it."""
     table = experiments.empty_table()
     return experiments.build(
-        NAME, STORES, visibility_s=2, timeout_s=2, max_receives=2, memory_mb=512,
+        course.BREAK_IT, STORES, visibility_s=2, timeout_s=2, max_receives=2, memory_mb=512,
         environment={"TABLE": table.name},
     )  # fmt: skip
 
 
 def short_visibility() -> Experiment:
     """Somebody made the queue's visibility timeout shorter than the work."""
-    test = experiments.build(NAME, SLOW, visibility_s=4, timeout_s=4, enabled=False)
+    test = experiments.build(course.BREAK_IT, SLOW, visibility_s=4, timeout_s=4, enabled=False)
     boto3.client("sqs").set_queue_attributes(
         QueueUrl=test.queue_url, Attributes={"VisibilityTimeout": "1"}
     )
@@ -81,7 +89,7 @@ def short_visibility() -> Experiment:
 
 def dead_letters_of_the_function() -> Experiment:
     """The dead-letter queue is that of the function, for asynchronous calls."""
-    test = experiments.build(NAME, HANDLER, visibility_s=1)
+    test = experiments.build(course.BREAK_IT, HANDLER, visibility_s=1)
     experiments.allow(test, "sqs:SendMessage", test.dlq_arn)
     set_dead_letter_queue(boto3.client("lambda"), test.name, test.dlq_arn)
     return test.again()
@@ -89,18 +97,18 @@ def dead_letters_of_the_function() -> Experiment:
 
 def swallowed_exception() -> Experiment:
     """The handler catches every exception and returns."""
-    return experiments.build(NAME, SWALLOWS, visibility_s=1, max_receives=2)
+    return experiments.build(course.BREAK_IT, SWALLOWS, visibility_s=1, max_receives=2)
 
 
 def forgotten_trigger() -> Experiment:
     """Nothing is wrong, but somebody forgot that there is a trigger."""
-    return experiments.build(NAME, HANDLER)
+    return experiments.build(course.BREAK_IT, HANDLER)
 
 
 def deleted_queue() -> Experiment:
     """The queue was deleted. It had a name of its own: a deleted one is blocked for 60 s."""
     sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
-    test = experiments.build(NAME, HANDLER, enabled=False)
+    test = experiments.build(course.BREAK_IT, HANDLER, enabled=False)
     policy = {"deadLetterTargetArn": test.dlq_arn, "maxReceiveCount": 3}
     url = sqs.create_queue(
         QueueName=f"{test.name}-{int(time.time() * 1000)}",
@@ -115,7 +123,7 @@ def deleted_queue() -> Experiment:
 
 def disabled_trigger() -> Experiment:
     """Somebody disabled the trigger."""
-    return experiments.build(NAME, HANDLER, enabled=False)
+    return experiments.build(course.BREAK_IT, HANDLER, enabled=False)
 
 
 FAULTS: dict[int, Callable[[], Experiment]] = dict(
@@ -137,7 +145,8 @@ FAULTS: dict[int, Callable[[], Experiment]] = dict(
 def forget_earlier_faults() -> None:
     """Undo what `experiments.build` does not know of."""
     lambda_, iam = boto3.client("lambda"), boto3.client("iam")
-    name = course.name(NAME)
+    name = course.name(course.BREAK_IT)
+    experiments.refuse_foreign([*find_functions([name]), *find_roles([f"{name}Role"])])
     function = ignore_missing(lambda: lambda_.get_function_configuration(FunctionName=name))
     if function and "DeadLetterConfig" in function:
         set_dead_letter_queue(lambda_, name, "")
@@ -145,9 +154,9 @@ def forget_earlier_faults() -> None:
     policies = ignore_missing(lambda: iam.list_role_policies(RoleName=role)["PolicyNames"])
     for policy in policies or []:
         iam.delete_role_policy(RoleName=role, PolicyName=policy)
-    for mapping in lambda_.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
-        if f":{name}-" in mapping["EventSourceArn"] and mapping["State"] != "Deleting":
-            delete_trigger(mapping["UUID"])
+    sqs = boto3.client("sqs")
+    for queue in find_queues(broken_queues(sqs)):
+        ignore_missing(lambda url=queue.key: sqs.delete_queue(QueueUrl=url))
 
 
 def set_dead_letter_queue(lambda_: Any, name: str, arn: str) -> None:

@@ -21,13 +21,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, help="of JupyterLab (default: 8888 or the next free)")
     options = parser.parse_args(arguments)
     local = (os.environ.get("SQS_COURSE_TARGET") or "local") == "local"
+    ours = local and lifecycle.find() is None  # one that runs already is somebody else's
     if local:
         server, note = lifecycle.start()
         print(note or f"The local AWS answers at {server.endpoint_url}.", flush=True)
     try:
         return run_lab(lab_command(options))
     finally:
-        if local and lifecycle.stop():
+        if ours and lifecycle.stop():
             print("The local AWS has been stopped.")
 
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 import html
 import os
 import threading
+from contextlib import suppress
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 from IPython.display import HTML, display
 
 from helpers import charts
 from helpers.evidence import read_invocations
-from helpers.experiments import Experiment
+from helpers.experiments import Experiment, printed
 from helpers.recorder import QueueWatch
 from helpers.target import WrongSetting
 
@@ -51,20 +53,25 @@ class watch:
         self._handle: Any = None
 
     def __enter__(self) -> watch:
-        moving = is_on()
-        self._depth.__enter__()
-        if moving:
+        if is_on():
             self._handle = display(HTML(""), display_id=True)
             self._thread = threading.Thread(target=self._move, daemon=True)
+        self._depth.__enter__()
+        if self._thread:
             self._thread.start()
         return self
 
     def __exit__(self, *exception: Any) -> None:
         self._done.set()
-        if self._thread:
-            self._thread.join()
-        self._depth.__exit__(*exception)
-        chart = charts.queue_depth(self._depth.frame())
+        try:
+            if self._thread:
+                self._thread.join()
+        finally:
+            self._depth.__exit__(*exception)
+        depth = self._depth.frame()
+        if depth.empty:  # the queue is gone, or may not be looked at
+            return
+        chart = charts.queue_depth(depth)
         if self._handle:
             self._handle.update(chart)
         else:
@@ -72,20 +79,20 @@ class watch:
 
     def _move(self) -> None:
         while not self._done.wait(EVERY_S):
-            self._handle.update(HTML(self._picture()))
+            with suppress(ClientError):  # throttled, or the queue is gone: the picture stays
+                self._handle.update(HTML(self._picture()))
 
     def _picture(self) -> str:
         events = self._experiment.events()
         depth = self._depth.frame()
         now = depth.iloc[-1] if len(depth) else {}
-        own = events.loc[events["kind"] == "", "message"]
         numbers = {
             "waiting": now.get("visible", 0),
             "in flight": now.get("in_flight", 0),
             "dead": now.get("dead", 0),
             **count_outcomes(events),
         }
-        said = own[~own.str.startswith('{"Records"')].str.split("\n").str[0]
+        said = printed(events).str.split("\n").str[0]
         return frame(numbers, list(said)[-LINES:])
 
 

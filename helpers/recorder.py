@@ -23,7 +23,7 @@ from helpers.steps import queue_counts
 
 OUTCOMES = ("returned", "reported", "raised", "timed out", "exited", "unknown")
 FATES = ("deleted", "dead-letter queue", "in the queue", "never delivered")
-LOOK_AT_DEAD_S = 5
+LOOK_AT_DEAD_S = 30
 DELIVERY_COLUMNS = (
     *("message_id", "body", "group", "receive_count", "environment", "request_id", "sent"),
     *("first_received", "started", "ended", "duration_ms", "cold", "outcome"),
@@ -224,6 +224,7 @@ def with_undelivered(
         return frame.reset_index(drop=True)
     more["sent"] = pd.to_datetime(more["sent"], utc=True)
     whole = pd.concat([frame, more], ignore_index=True)
+    whole = whole.sort_values("sent", kind="stable", na_position="last", ignore_index=True)
     for column in ("first_started", "finished"):
         whole[column] = pd.to_datetime(whole[column], utc=True)
     return whole[list(FATE_COLUMNS)]

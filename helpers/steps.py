@@ -173,13 +173,20 @@ def add_trigger(
             BatchSize=batch_size,
             Tags=tags,
         )
-    wait_until(
-        lambda: lambda_.get_event_source_mapping(UUID=mapping["UUID"])["State"],
-        lambda state: state in ("Enabled", "Disabled"),
-        "the trigger to be enabled",
-        120,
-    )
+    settled(lambda_, mapping["UUID"])
     return mapping["UUID"]
+
+
+def settled(lambda_: Any, trigger_uuid: str, *wanted: str) -> None:
+    """Wait until a trigger is in one of the wanted states, by default in any lasting one."""
+    states = wanted or ("Enabled", "Disabled")
+    wait_until(
+        lambda: lambda_.get_event_source_mapping(UUID=trigger_uuid)["State"],
+        lambda state: state in states,
+        f"the trigger to be {' or '.join(states)}",
+        120,
+        0.1,
+    )
 
 
 def deploy_handler(lambda_: Any, name: str, source: str = SEED_HANDLER) -> str:

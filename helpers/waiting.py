@@ -13,7 +13,7 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 SILENT_S = 4.0  # a progress bar appears only after this long
-ROLE_LIMIT_S = 60.0
+KNOWN_LIMIT_S = 60.0
 NOT_READY_YET = ("cannot be assumed by Lambda", "does not have permissions to call")
 
 
@@ -62,14 +62,23 @@ def when_role_is_ready(call: Callable[..., T], **arguments: Any) -> T:
     every other error at once. Source: IAM User Guide, "Troubleshoot IAM: changes that I
     make are not always immediately visible".
     """
+    return when_known(call, NOT_READY_YET, **arguments)
 
-    def not_ready(error: BaseException) -> bool:
-        return isinstance(error, ClientError) and any(text in str(error) for text in NOT_READY_YET)
+
+def when_known(call: Callable[..., T], refusals: tuple[str, ...], **arguments: Any) -> T:
+    """Make a call, again while AWS refuses it because a change is not known everywhere yet.
+
+    Such a refusal has one of the texts `refusals` in it. Raises the last ClientError after
+    60 s, and every other error at once.
+    """
+
+    def not_known(error: BaseException) -> bool:
+        return isinstance(error, ClientError) and any(text in str(error) for text in refusals)
 
     attempt = retry(
-        retry=retry_if_exception(not_ready),
+        retry=retry_if_exception(not_known),
         wait=wait_exponential(min=1, max=8),
-        stop=stop_after_delay(ROLE_LIMIT_S),
+        stop=stop_after_delay(KNOWN_LIMIT_S),
         reraise=True,
     )(call)
     return attempt(**arguments)

@@ -183,7 +183,7 @@ def test_a_chart_can_be_read(name: str, monkeypatch) -> None:
 
 
 def test_a_slow_first_start_makes_no_later_try_too_early() -> None:
-    assert charts.starts_of(DOUBLED) == pytest.approx([0.35, 1.02, 3.1])
+    assert charts.starts_of(DOUBLED).to_dict() == pytest.approx({1: 0.35, 2: 1.02, 3: 3.1})
     text = charts.retry_schedule(DOUBLED, 1).text
     assert text == "Retries with a first pause of 1 s. plain: 3 tries, 0 earlier than expected."
 
@@ -228,6 +228,20 @@ def test_a_chart_of_nothing_gets_a_sentence(draw) -> None:
 def test_no_hour_with_anything_gets_a_sentence(counts: dict) -> None:
     with pytest.raises(ValueError, match="per_hour: there is nothing to draw, no errors"):
         charts.per_hour(pd.Series(counts, dtype=int), "errors")
+
+
+def test_a_try_whose_start_is_missing_keeps_its_number() -> None:
+    early = ONE.assign(started=ONE["first_received"] + pd.to_timedelta([0.0, 0.5, 1.0], unit="s"))
+    early.loc[early["receive_count"] == 1, "started"] = pd.NaT
+    text = charts.retry_schedule(early, 1).text
+    assert text == "Retries with a first pause of 1 s. plain: 2 tries, 2 earlier than expected."
+    with pytest.raises(ValueError, match="no try was seen to start"):
+        charts.retry_schedule(ONE, 1, ONE.iloc[:0])
+
+
+def test_the_latency_of_later_deliveries_alone_gets_a_sentence() -> None:
+    with pytest.raises(ValueError, match="no first delivery was seen"):
+        charts.latency(SEEN[SEEN["receive_count"] > 1])
 
 
 def test_messages_that_were_never_delivered_have_a_lane() -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import boto3
 import pytest
 
-from helpers import checks, clean_up, course, experiments, steps
+from helpers import checks, clean_up, course, experiments, faults, steps
 
 pytestmark = pytest.mark.usefixtures("environment")
 
 FAILS = "def lambda_handler(event, context):\n    raise ValueError('no')\n"
+SHOWS = "import json\ndef lambda_handler(event, context):\n    print(json.dumps(event))\n"
+ALLOW = (
+    '{"Version": "2012-10-17", "Statement":'
+    ' {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}'
+)
 WORKS = "def lambda_handler(event, context):\n    print(event['Records'][0]['body'])\n"
 
 
@@ -41,6 +46,63 @@ def test_built_again_it_is_as_if_new_and_clean_up_finds_all_of_it(learner) -> No
     assert kinds == ["function", "log group", "queue", "queue", "role", "trigger"]
     clean_up.clean_up()
     assert clean_up.find() == []
+
+
+def test_what_somebody_else_made_is_not_touched(learner) -> None:
+    sqs, dynamodb = boto3.client("sqs"), boto3.client("dynamodb")
+    url = sqs.create_queue(QueueName=course.name("Orders"))["QueueUrl"]
+    jobs = sqs.create_queue(QueueName=course.name(course.JOBS_QUEUE))["QueueUrl"]
+    dynamodb.create_table(
+        TableName=course.name(course.TABLE),
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for queue in (url, jobs):
+        sqs.send_message(QueueUrl=queue, MessageBody="theirs")
+    before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    sentence = "that this course did not make .* Set SQS_COURSE_PREFIX"
+    with pytest.raises(ValueError, match=f"There is a queue {learner}Orders {sentence}"):
+        experiments.build("Orders", WORKS, visibility_s=9)
+    with pytest.raises(ValueError, match=f"There is a queue {learner}VideoJobs {sentence}"):
+        experiments.empty_queue(course.JOBS_QUEUE, 1)
+    with pytest.raises(ValueError, match=f"There is a table {learner}ProcessedOrders {sentence}"):
+        experiments.empty_table()
+    after = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    assert after["Attributes"] == before["Attributes"]
+    assert steps.queue_counts(sqs, jobs)["visible"] == 1
+
+
+@pytest.mark.parametrize("kind", ["role", "function"])
+def test_what_is_not_ours_stops_the_faults_too(learner, kind: str) -> None:
+    iam, lambda_ = boto3.client("iam"), boto3.client("lambda")
+    name = course.name(course.BREAK_IT)
+    role = steps.create_role(iam, f"{name}Role", {} if kind == "role" else course.tags())
+    iam.put_role_policy(RoleName=f"{name}Role", PolicyName="theirs", PolicyDocument=ALLOW)
+    if kind == "function":
+        steps.create_function(lambda_, name, role, {}, WORKS)
+    with pytest.raises(ValueError, match=f"There is a {kind} {name}"):
+        faults.build(3)
+    assert iam.list_role_policies(RoleName=f"{name}Role")["PolicyNames"] == ["theirs"]
+
+
+def test_a_fifo_experiment_takes_messages_and_leaves_no_trigger_behind(learner) -> None:
+    built = experiments.build("AuditLog", SHOWS, fifo=True)
+    seen = experiments.send_and_settle(built, ["one", "two"])
+    assert list(seen["body"]) == ["one", "two"] and set(seen["group"]) == {"all"}
+    experiments.build("AuditLog", SHOWS)
+    mappings = boto3.client("lambda").list_event_source_mappings(FunctionName=built.name)
+    alive = [m for m in mappings["EventSourceMappings"] if m["State"] != "Deleting"]
+    assert [m["EventSourceArn"].endswith(":" + built.name) for m in alive] == [True]
+
+
+def test_deliveries_are_waited_for(learner, monkeypatch) -> None:
+    built = experiments.build("Retries", SHOWS)
+    experiments.send(built, ["late", "later"])
+    assert len(experiments.wait_for_deliveries(built, 2)) == 2
+    monkeypatch.setattr(experiments, "SETTLE_LIMIT_S", 0.1)
+    with pytest.raises(TimeoutError, match="3 deliveries in the log of "):
+        experiments.wait_for_deliveries(built, 3)
 
 
 def test_what_aws_refuses_is_raised(learner) -> None:
@@ -109,7 +171,7 @@ def said(capsys, check, *arguments) -> str:
 
 def test_check_max_receives(learner, capsys) -> None:
     assert "there is no queue" in said(capsys, checks.check_max_receives, "Retries", 4)
-    for most, answer in ((None, "after no number of deliveries"), (3, "after 3 deliveries, not")):
+    for most, answer in ((None, "has no redrive policy"), (3, "gives up after 3 receives. It")):
         experiments.build("Retries", WORKS, max_receives=most)
         assert answer in said(capsys, checks.check_max_receives, "Retries", 4)
     experiments.build("Retries", WORKS, max_receives=4)
@@ -130,7 +192,7 @@ def test_check_stored_order(learner, capsys) -> None:
 
 
 def test_check_cured(learner, capsys) -> None:
-    charges = "def lambda_handler(event, context):\n    print('charged')\n"
+    charges = "def lambda_handler(e, context):\n    print('charged', e['Records'][0]['body'])\n"
     ill = experiments.build("BreakIt", charges, enabled=False)
     experiments.send(ill, ["order 1", "order 2"])
     assert said(capsys, checks.check_cured, ill, 2, 0.1).startswith("Not yet: 2 of 2 orders")

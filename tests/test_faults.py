@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from helpers import clean_up, course, experiments, faults, steps
 from helpers.experiments import Experiment
+from helpers.logs import log_group
 from helpers.waiting import wait_until
 from tests.notebook_files import read
 
@@ -70,8 +72,9 @@ def a_broken_one_is_kept(test: Experiment) -> bool:
 
 
 def can_be_looked_at(test: Experiment) -> bool:
-    experiments.send(test, [GOOD])
     sqs = boto3.client("sqs")
+    experiments.send(test, [GOOD])
+    time.sleep(1)  # the trigger's turn
     return "Messages" in sqs.receive_message(QueueUrl=test.queue_url, WaitTimeSeconds=2)
 
 
@@ -122,12 +125,22 @@ def test_the_fault_bites_and_the_cure_heals(number: int, learner: str) -> None:
 @pytest.mark.slow
 def test_all_that_the_faults_leave_behind_is_cleaned_up(learner: str) -> None:
     for number in faults.FAULTS:
-        faults.build(number)
+        test = faults.build(number)
+    experiments.switch(boto3.client("lambda"), test.trigger_uuid, on=True)
+    experiments.send_and_settle(test, [GOOD])  # so that there is a log group
     boto3.client("sqs").create_queue(QueueName=f"{learner}BreakIt-1234-2", tags=course.tags())
     boto3.client("sqs").create_queue(QueueName=f"{learner}BreakIt-other", tags=course.tags())
     clean_up.clean_up()
     urls = boto3.client("sqs").list_queues(QueueNamePrefix=learner)["QueueUrls"]
     assert [url.rsplit("/", 1)[-1] for url in urls] == [f"{learner}BreakIt-other"]
+    logs, group = boto3.client("logs"), log_group(learner)
+    assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] == []
+    functions = boto3.client("lambda").list_functions()["Functions"]
+    assert not [each for each in functions if each["FunctionName"].startswith(learner)]
+    roles = boto3.client("iam").list_roles(MaxItems=1000)["Roles"]
+    assert not [each for each in roles if each["RoleName"].startswith(learner)]
+    tables = boto3.client("dynamodb").list_tables()["TableNames"]
+    assert not [each for each in tables if each.startswith(learner)]
 
 
 def test_there_is_no_other_fault() -> None:

@@ -77,6 +77,25 @@ def test_it_ends_with_its_block_on_an_error_too(learner, shown, monkeypatch) -> 
     assert threading.active_count() <= threads
 
 
+def test_what_the_block_raises_is_not_hidden_by_a_queue_that_is_gone(
+    learner, shown, monkeypatch
+) -> None:
+    monkeypatch.setenv("SQS_COURSE_LIVE", "on")
+    test = experiments.build("Retries", FAILS_ONCE)
+    boto3.client("sqs").delete_queue(QueueUrl=test.queue_url)
+    threads = threading.active_count()
+    with pytest.raises(KeyError), live.watch(test):
+        raise KeyError("mine")
+    assert threading.active_count() <= threads
+
+
+def test_failures_are_counted_by_what_the_log_shows(learner) -> None:
+    test = experiments.build("Retries", FAILS_ONCE, visibility_s=1)
+    experiments.send(test, ["one"])
+    experiments.settle(test)
+    assert live.count_outcomes(test.events()) == {"invocations": 2, "failed": 1}
+
+
 def test_a_wrong_setting_gets_a_sentence(monkeypatch) -> None:
     monkeypatch.setenv("SQS_COURSE_LIVE", "maybe")
     with pytest.raises(WrongSetting, match="SQS_COURSE_LIVE is 'maybe'; use on or off"):

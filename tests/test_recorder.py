@@ -662,6 +662,19 @@ def test_the_story_of_messages_on_an_aws(aws, function: Declared) -> None:
     assert watch.frame()[["visible", "in_flight"]].to_numpy().sum() > 0
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"Records": [1, null, "text"]}',
+        '{"Records": [{"messageId": "x"}]}',
+        '{"Records": [{"messageId": "x", "body": "y", "attributes": {"SentTimestamp": "1"}}]}',
+        '{"a":' * 3000 + "1" + "}" * 3000,
+    ],
+)
+def test_json_that_a_function_made_up_is_no_event(text: str) -> None:
+    assert evidence.read_note(text) is None
+
+
 def test_deliveries_to_a_worker_of_ones_own(aws) -> None:
     url, _ = aws.queue()
     sent = aws.sqs.send_message(QueueUrl=url, MessageBody="job")["MessageId"]

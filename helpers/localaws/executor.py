@@ -194,11 +194,6 @@ class Executor:
         for environment in environments:
             environment.stop()
 
-    def worker_count(self) -> int:
-        """How many execution environments there are now."""
-        with self._lock:
-            return len(self._environments)
-
     def _sweep(self) -> None:
         """Throw away environments that have been idle for long."""
         oldest = time.monotonic() - IDLE_LIMIT_S

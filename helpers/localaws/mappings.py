@@ -178,7 +178,7 @@ class MappingsMixin:
         """A function's new time-out must fit the queues that trigger it (G-01)."""
         for mapping in self._event_source_mappings.values():
             queue = self.sqs.queue_by_arn(mapping.event_source_arn)
-            mine = mapping.function_arn.startswith(function.function_arn)
+            mine = f"{mapping.function_arn}:".startswith(f"{function.function_arn}:")
             if mine and queue is not None and not mapping.deleted:
                 check_visibility(queue, timeout_s)
 

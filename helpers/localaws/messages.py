@@ -23,8 +23,10 @@ from collections import OrderedDict
 from typing import Any
 
 WINDOW_MS = 5 * 60 * 1000  # of FIFO deduplication
+MOST_NOTES, FEW = 4, 100  # timers and arrivals for each message, before they are tidied
 
 READY, HIDDEN, DELAYED, GONE = "ready", "hidden", "delayed", "gone"
+TIMED = (HIDDEN, DELAYED)
 
 
 def now_ms() -> int:
@@ -230,7 +232,7 @@ class MessageStore:
         """Bring the queue up to `now`: show what is due, drop what is too old."""
         while self._timers and self._timers[0][0] <= now:
             due, _, message = heapq.heappop(self._timers)
-            if message.due == due and message.state in (HIDDEN, DELAYED):
+            if message.due == due and message.state in TIMED:
                 self._show(message)
         while self._arrivals:
             sent, _, message_id = self._arrivals[0]
@@ -261,6 +263,17 @@ class MessageStore:
         self._set_state(message, GONE)
         if not self._lanes[lane]:
             del self._lanes[lane]
+        if len(self._timers) + len(self._arrivals) > MOST_NOTES * len(self._messages) + FEW:
+            self._forget_the_gone()
+
+    def _forget_the_gone(self) -> None:
+        """Drop notes of messages that are gone, which their time would drop only later."""
+        self._timers = [
+            note for note in self._timers if note[2].state in TIMED and note[2].due == note[0]
+        ]
+        self._arrivals = [note for note in self._arrivals if note[2] in self._messages]
+        heapq.heapify(self._timers)
+        heapq.heapify(self._arrivals)
 
     def _set_state(self, message: Any, state: str) -> None:
         if message.state in self._counts:

@@ -114,13 +114,13 @@ class Queue(moto_sqs.Queue):
         deadline = time.monotonic() + wait_s
         while True:
             changes = self.changes
-            dead_letter_queue = self._find_dead_letter_queue()
+            dead_letter_queue, max_receives = self._find_dead_letter_queue()
             delivered, dead = self.store.receive(
                 count,
                 max(0.0, deadline - time.monotonic()),
                 self.visibility_timeout if visibility_s is None else visibility_s,
                 self.message_retention_period,
-                self.redrive_policy["maxReceiveCount"] if dead_letter_queue else None,
+                max_receives,
                 lambda seen=changes: self.changes != seen or (give_up and give_up()),
             )
             for message in dead:
@@ -128,16 +128,20 @@ class Queue(moto_sqs.Queue):
             if delivered or not (dead or self.changes != changes):
                 return delivered
 
-    def _find_dead_letter_queue(self) -> Queue | None:
-        """The queue that has the dead-letter queue's ARN now: it may have been made anew.
+    def _find_dead_letter_queue(self) -> tuple[Queue | None, int | None]:
+        """The queue that has the dead-letter queue's ARN now, and how many receives it takes.
 
-        While there is none, or it is this queue itself, messages stay where they are.
+        It may have been made anew. While there is none, or it is this queue itself, messages
+        stay where they are.
         """
-        if not self.redrive_policy:
-            return None
+        policy = self.redrive_policy  # read once: it may be changing
+        if not policy:
+            return None, None
         backend = moto_sqs.sqs_backends[self.account_id][self.region]
-        found = backend.queue_by_arn(self.redrive_policy["deadLetterTargetArn"])
-        return found if found is not self else None
+        found = backend.queue_by_arn(policy["deadLetterTargetArn"])
+        if found is None or found is self:
+            return None, None
+        return found, int(policy["maxReceiveCount"])
 
     def _bury(self, message: Message, dead_letter_queue: Queue) -> None:
         """Move a message to the dead-letter queue (LS-066).

@@ -374,6 +374,16 @@ def test_G_01_a_longer_timeout_of_the_function_is_refused(aws) -> None:
     assert refused == (400, INVALID, text)
 
 
+def test_G_01_the_queue_of_a_function_with_a_longer_name_does_not_count(aws) -> None:
+    name, (_, arn) = unique("name"), aws.queue(VisibilityTimeout=5)
+    for each in (name, f"{name}2"):
+        aws.create_function(each, TAGGED.function.source)
+        aws.wait_active(each)
+    aws.create_mapping(EventSourceArn=arn, FunctionName=f"{name}2")
+    answer = aws.lambda_.update_function_configuration(FunctionName=name, Timeout=10)
+    assert answer["Timeout"] == 10
+
+
 def test_G_04_a_window_on_a_fifo_queue(aws) -> None:
     _, arn = aws.fifo_queue()
     refused = create(aws, EventSourceArn=arn, BatchSize=100, MaximumBatchingWindowInSeconds=5)

@@ -388,3 +388,13 @@ def test_LS_069_the_counters_of_an_answer_are_read_in_one_look(names, monkeypatc
     monkeypatch.setattr(queue.store, "counts", lambda *given: looks.append(given) or counts(*given))
     assert backend.get_queue_attributes("q", names)["ApproximateNumberOfMessages"] == 0
     assert len(looks) == 1
+
+
+def test_what_is_gone_is_forgotten_long_before_its_time(standard) -> None:
+    send(standard, "poison")
+    for _ in range(20):
+        send(standard, *map(str, range(50)))
+        for message in receive(standard, 51, visibility_s=43_200):
+            assert message.body == "poison" or delete(standard, message)
+    assert len(standard._timers) + len(standard._arrivals) < 500
+    assert standard.counts(RETENTION_S)["hidden"] == 1
