@@ -7,9 +7,10 @@ from pathlib import Path
 from moto.awslambda_simple.models import lambda_simple_backends
 from moto.sqs.models import sqs_backends
 
-from helpers.localaws import functions, invocations, logs_api, sqs
+from helpers.localaws import function_answers, invocations, logs_api, sqs
 from helpers.localaws.authorisation import refuse
 from helpers.localaws.executor import Executor
+from helpers.localaws.functions import Backend
 
 __all__ = ["refuse", "start", "stop"]
 
@@ -18,7 +19,7 @@ def start(folder: Path, endpoint_url: str) -> None:
     """Put our services in the place of moto's. `folder`: for packages and environments."""
     sqs.install()
     logs_api.install()
-    functions.install(
+    function_answers.install(
         Executor(folder, endpoint_url, invocations.role_credentials, invocations.may_write_logs)
     )
 
@@ -32,4 +33,4 @@ def stop() -> None:
     for account in lambda_simple_backends.values():
         for backend in account.values():
             backend.stop_mappings()
-    functions.Backend.executor.stop()
+    Backend.executor.stop()
