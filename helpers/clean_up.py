@@ -23,7 +23,8 @@ from helpers.logs import log_group
 from helpers.waiting import wait_until
 
 QUEUES = (
-    *(course.QUEUE, course.PIZZA_QUEUE, course.PRACTICE_QUEUE, course.JOBS_QUEUE),
+    *(course.QUEUE, course.PIZZA_QUEUE, course.PRACTICE_QUEUE),
+    *(course.JOBS_QUEUE, course.POLLED_QUEUE),
     *(f"{name}{end}" for name in course.EXPERIMENTS for end in ("", "-dlq", ".fifo", "-dlq.fifo")),
 )
 FUNCTIONS = (course.FUNCTION, course.PRACTICE_FUNCTION, *course.EXPERIMENTS)
@@ -122,7 +123,8 @@ def broken_queues(sqs: Any) -> list[str]:
     """The names of notebook 11's queues that hold the time at which they were made."""
     prefix = f"{course.name(course.BREAK_IT)}-"
     urls = sqs.list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
-    return [name for url in urls if (name := url.rsplit("/", 1)[-1])[len(prefix)].isdigit()]
+    names = [url.rsplit("/", 1)[-1] for url in urls]
+    return [name for name in names if name.removeprefix(prefix)[:1].isdigit()]
 
 
 def find_functions(names: Iterable[str] | None = None) -> list[Thing]:

@@ -36,7 +36,7 @@ NOTEBOOKS = (
 QUEUE, ROLE, FUNCTION = "DemoQueueLambda", "ProcessSQSMessageRole", "ProcessSQSMessage"
 PIZZA_QUEUE, PRACTICE_QUEUE, PRACTICE_ROLE = "PizzaOrders", "PracticeQueue", "PracticeRole"
 PRACTICE_FUNCTION = "PracticeFunction"
-TABLE, JOBS_QUEUE = "ProcessedOrders", "VideoJobs"
+TABLE, JOBS_QUEUE, POLLED_QUEUE = "ProcessedOrders", "VideoJobs", "PolledQueue"
 # Each has a queue, a dead-letter queue, a function and a role of its own: see experiments.py.
 BREAK_IT = "BreakIt"
 EXPERIMENTS = ("Retries", "Throughput", "Orders", "Videos", "AuditLog", BREAK_IT)

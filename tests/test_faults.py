@@ -129,10 +129,12 @@ def test_all_that_the_faults_leave_behind_is_cleaned_up(learner: str) -> None:
     experiments.switch(boto3.client("lambda"), test.trigger_uuid, on=True)
     experiments.send_and_settle(test, [GOOD])  # so that there is a log group
     boto3.client("sqs").create_queue(QueueName=f"{learner}BreakIt-1234-2", tags=course.tags())
-    boto3.client("sqs").create_queue(QueueName=f"{learner}BreakIt-other", tags=course.tags())
+    others = [f"{learner}BreakIt-", f"{learner}BreakIt-other"]
+    for name in others:
+        boto3.client("sqs").create_queue(QueueName=name, tags=course.tags())
     clean_up.clean_up()
     urls = boto3.client("sqs").list_queues(QueueNamePrefix=learner)["QueueUrls"]
-    assert [url.rsplit("/", 1)[-1] for url in urls] == [f"{learner}BreakIt-other"]
+    assert sorted(url.rsplit("/", 1)[-1] for url in urls) == others
     logs, group = boto3.client("logs"), log_group(learner)
     assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] == []
     functions = boto3.client("lambda").list_functions()["Functions"]
