@@ -11,12 +11,16 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent
-LONGEST = (
-    "test_notebooks_backwards",
-    "test_asynchronous",
-    "test_notebooks_alone",
-    "test_faults",
-    "test_robustness",
+# What takes longest begins first. xdist gives a process another module before it has ended
+# one with a single test: so short modules follow that one.
+FIRST = (
+    "tests/test_notebooks_alone.py",
+    "tests/conformance/test_asynchronous.py",
+    "tests/test_notebooks_backwards.py",
+    "tests/test_data.py",
+    "tests/test_project.py",
+    "tests/test_faults.py",
+    "tests/localaws/test_robustness.py",
 )
 
 
@@ -54,12 +58,16 @@ def pytest_collection_modifyitems(config, items: list[pytest.Item]) -> None:
 def place_in_queue(path: Path) -> int:
     if path.suffix == ".ipynb":
         return 0
-    return LONGEST.index(path.stem) + 1 if path.stem in LONGEST else len(LONGEST) + 1
+    name = path.relative_to(ROOT).as_posix()
+    return FIRST.index(name) + 1 if name in FIRST else len(FIRST) + 1
 
 
 def pytest_configure(config) -> None:
     config.option.nbval_sanitize_with = str(ROOT / "tests" / "sanitize.cfg")
-    if "LOCALAWS_FOLDER" not in os.environ or hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):
+        folder = Path(os.environ["LOCALAWS_FOLDER"], config.workerinput["workerid"])
+        os.environ["LOCALAWS_FOLDER"] = config.own_localaws = str(folder)
+    elif "LOCALAWS_FOLDER" not in os.environ:
         folder = tempfile.mkdtemp(prefix="course-tests-")
         os.environ["LOCALAWS_FOLDER"] = config.own_localaws = folder
     for name in ("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX"):
@@ -70,10 +78,13 @@ def pytest_configure(config) -> None:
 def pytest_unconfigure(config) -> None:
     from helpers.localaws import lifecycle
 
-    folder = getattr(config, "own_localaws", None)
-    if folder is not None:
+    own = getattr(config, "own_localaws", None)
+    if own is None:
+        return
+    for folder in (own, *map(str, Path(own).glob("gw*"))):  # a killed process left its own
+        os.environ["LOCALAWS_FOLDER"] = folder
         lifecycle.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(own, ignore_errors=True)
 
 
 def pytest_collectstart(collector) -> None:

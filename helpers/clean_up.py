@@ -11,6 +11,7 @@ running function would make again.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +50,18 @@ def find() -> list[Thing]:
     roles = find_roles()
     foreign = {function.name for function in functions if not function.ours}
     ours = {function.name for function in functions if function.ours}
-    ours |= {role.name.removesuffix("Role") for role in roles if role.ours} - foreign
+    ours |= functions_of(role.name for role in roles if role.ours) - foreign
     found = [*functions, *find_queues(), *find_tables(), *roles, *find_log_groups(ours)]
     triggers = find_triggers(found, foreign)
     return sorted([*triggers, *found], key=lambda thing: ORDER.index(thing.kind))
+
+
+def functions_of(roles: Iterable[str]) -> set[str]:
+    """The functions that run with these roles of the course."""
+    names = {name.removesuffix("Role") for name in roles}
+    if course.name(course.FUNCTION) in names:
+        names.add(course.name(course.PRACTICE_FUNCTION))
+    return names
 
 
 def table(things: list[Thing]) -> pd.DataFrame:
@@ -72,7 +81,9 @@ def clean_up() -> list[str]:
     """
     deleted = []
     found = find()
-    tag_log_groups(found)
+    groups = {log_group(each.name) for each in found if each.kind == "function" and each.ours}
+    with suppress(ClientError):  # the tag only helps a clean-up that is interrupted
+        tag_log_groups(found)
     for thing in found:
         if thing.ours:
             ignore_missing(lambda thing=thing: DELETE[thing.kind](thing.key))
@@ -80,13 +91,27 @@ def clean_up() -> list[str]:
                 wait_until_trigger_is_gone(thing.key)
             deleted.append(f"{thing.kind} {thing.name}")
     wait_until(
-        lambda: [f"{thing.kind} {thing.name}" for thing in find() if thing.ours],
+        lambda: delete_late_log_groups(groups),
         lambda left: not left,
         "everything to be gone",
         90,
         every_s=2,
     )
     return deleted
+
+
+def delete_late_log_groups(groups: set[str]) -> list[str]:
+    """Delete those of our log groups that are there (again), and say what of ours is left.
+
+    A function whose log comes late makes its group anew, then without a tag.
+    """
+    left = []
+    for thing in find():
+        if thing.name in groups:
+            ignore_missing(lambda arn=thing.key: delete_log_group(arn))
+        if thing.ours or thing.name in groups:
+            left.append(f"{thing.kind} {thing.name}")
+    return left
 
 
 def ignore_missing(call: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,10 +25,11 @@ from helpers.clean_up import (
     find_roles,
     find_tables,
     ignore_missing,
+    wait_until_trigger_is_gone,
 )
 from helpers.logs import log_group, read_events
 from helpers.recorder import deliveries
-from helpers.waiting import wait_until, when_known, when_role_is_ready
+from helpers.waiting import NOT_READY_YET, wait_until, when_known
 
 SETTLE_LIMIT_S = 60.0
 LOOK_AT_LOG_S = 0.3  # CloudWatch Logs allows some five FilterLogEvents calls a second
@@ -109,8 +111,10 @@ def build(
     )
     role_arn = steps.create_role(boto3.client("iam"), role_name, course.tags())
     steps.create_function(lambda_, full_name, role_arn, course.tags(), handler)
+    # It takes Lambda up to a minute to know the queue's visibility timeout.
+    not_known_yet = (*NOT_READY_YET, *(TOO_SHORT if timeout_s <= visibility_s else ()))
     bring_up_to_date(
-        lambda_, full_name, handler, visibility_s, timeout_s, memory_mb, environment or {}
+        lambda_, full_name, handler, timeout_s, memory_mb, environment or {}, not_known_yet
     )
     settings = {
         "BatchSize": 1,
@@ -118,8 +122,12 @@ def build(
         "FunctionResponseTypes": [],
         **trigger,
     }
-    uuid = make_trigger(lambda_, full_name, queue_arn, settings, existing, enabled)
-    return Experiment(full_name, queue_url, queue_arn, dlq_url, dlq_arn, role_name, uuid, now_ms())
+    trigger_uuid = make_trigger(
+        lambda_, full_name, queue_arn, settings, existing, enabled, not_known_yet
+    )
+    return Experiment(
+        full_name, queue_url, queue_arn, dlq_url, dlq_arn, role_name, trigger_uuid, now_ms()
+    )
 
 
 def deploy(experiment: Experiment, handler: str) -> Experiment:
@@ -131,17 +139,17 @@ def deploy(experiment: Experiment, handler: str) -> Experiment:
 def send(experiment: Experiment, bodies: list[str]) -> list[str]:
     """Send messages, ten in each request, and return their ids.
 
-    To a FIFO queue all go in one message group. Raises RuntimeError for the first that SQS
-    refuses.
+    To a FIFO queue all go in one message group, and none counts as a duplicate. Raises
+    RuntimeError for the first that SQS refuses.
 
     SendMessageBatch answers with 200 even if every message of it was refused. Source: SQS
     API Reference, SendMessageBatch.
     """
     sqs, ids = boto3.client("sqs"), []
-    group = {"MessageGroupId": "all"} if experiment.queue_url.endswith(".fifo") else {}
+    fifo = experiment.queue_url.endswith(".fifo")
     for start in range(0, len(bodies), 10):
         entries = [
-            {"Id": str(number), "MessageBody": body, **group}
+            {"Id": str(number), "MessageBody": body, **(for_fifo() if fifo else {})}
             for number, body in enumerate(bodies[start : start + 10])
         ]
         answer = sqs.send_message_batch(QueueUrl=experiment.queue_url, Entries=entries)
@@ -151,10 +159,15 @@ def send(experiment: Experiment, bodies: list[str]) -> list[str]:
     return ids
 
 
+def for_fifo() -> dict[str, str]:
+    return {"MessageGroupId": "all", "MessageDeduplicationId": str(uuid.uuid4())}
+
+
 def send_and_settle(experiment: Experiment, bodies: list[str]) -> pd.DataFrame:
     """Send messages, wait until all are handled or dead, and return their deliveries.
 
-    Each of them has to be delivered once at least. Raises TimeoutError after 60 s.
+    Each of them has to be delivered once at least. Raises TimeoutError when the queue is not
+    empty after 60 s, or when the log does not show all ends another 60 s later.
     """
     ids = send(experiment, bodies)
     settle(experiment)
@@ -289,8 +302,9 @@ def empty_table() -> Any:
     existing = find_tables()
     refuse_foreign(existing)
     if existing:
-        client.get_waiter("table_exists").wait(TableName=name)
-        client.delete_table(TableName=name)
+        if client.describe_table(TableName=name)["Table"]["TableStatus"] != "DELETING":
+            client.get_waiter("table_exists").wait(TableName=name)
+            client.delete_table(TableName=name)
         client.get_waiter("table_not_exists").wait(TableName=name)
     table = dynamodb.create_table(
         TableName=name,
@@ -332,7 +346,8 @@ def delete_other_triggers(lambda_: Any, function_name: str, queue_arn: str) -> N
     answer = lambda_.list_event_source_mappings(FunctionName=function_name)
     for mapping in answer["EventSourceMappings"]:
         if mapping["EventSourceArn"] != queue_arn and mapping["State"] != "Deleting":
-            ignore_missing(lambda uuid=mapping["UUID"]: delete_trigger(uuid))
+            ignore_missing(lambda trigger=mapping["UUID"]: delete_trigger(trigger))
+            wait_until_trigger_is_gone(mapping["UUID"])
 
 
 def make_queue(sqs: Any, name: str, fifo: bool) -> str:
@@ -349,17 +364,16 @@ def bring_up_to_date(
     lambda_: Any,
     name: str,
     handler: str,
-    visibility_s: int,
     timeout_s: int,
     memory_mb: int,
     environment: dict[str, str],
+    not_known_yet: tuple[str, ...],
 ) -> None:
     """Give a function this code and these settings, where they differ.
 
-    A queue's new visibility timeout may not be known to Lambda yet: then it is tried again.
+    Lambda's refusals with one of the texts `not_known_yet` are tried again for 60 s.
     """
-    for state in ("function_active_v2", "function_updated_v2"):
-        lambda_.get_waiter(state).wait(FunctionName=name)
+    wait_until_updated(lambda_, name)
     has = lambda_.get_function_configuration(FunctionName=name)
     if has["CodeSha256"] != steps.package_hash(handler):
         steps.deploy_handler(lambda_, name, handler)
@@ -368,13 +382,19 @@ def bring_up_to_date(
     if (has["Timeout"], has["MemorySize"], variables) != wanted:
         when_known(
             lambda_.update_function_configuration,
-            TOO_SHORT if timeout_s <= visibility_s else (),
+            not_known_yet,
             FunctionName=name,
             Timeout=timeout_s,
             MemorySize=memory_mb,
             Environment={"Variables": environment},
         )
-        lambda_.get_waiter("function_updated_v2").wait(FunctionName=name)
+        wait_until_updated(lambda_, name)
+
+
+def wait_until_updated(lambda_: Any, name: str) -> None:
+    """Wait until a function is active and no update of it is in progress."""
+    for state in ("function_active_v2", "function_updated_v2"):
+        lambda_.get_waiter(state).wait(FunctionName=name)
 
 
 def make_trigger(
@@ -384,28 +404,36 @@ def make_trigger(
     settings: dict[str, Any],
     existing: dict[str, Any] | None,
     enabled: bool,
+    not_known_yet: tuple[str, ...],
 ) -> str:
     """The trigger with these settings. Returns its UUID when it is enabled or disabled."""
     if existing:
-        uuid = existing["UUID"]
-        steps.settled(lambda_, uuid)
-        has = lambda_.get_event_source_mapping(UUID=uuid)
+        trigger = existing["UUID"]
+        steps.settled(lambda_, trigger)
+        has = lambda_.get_event_source_mapping(UUID=trigger)
         wanted = {**settings, "State": "Enabled" if enabled else "Disabled"}
         optional = [name for name in ("FilterCriteria", "ScalingConfig") if has.get(name)]
         if any(has.get(key) != value for key, value in wanted.items()) or optional:
             defaults = {"FilterCriteria": {"Filters": []}, "ScalingConfig": {}}
-            lambda_.update_event_source_mapping(UUID=uuid, Enabled=enabled, **defaults | settings)
+            when_known(
+                lambda_.update_event_source_mapping,
+                not_known_yet,
+                UUID=trigger,
+                Enabled=enabled,
+                **defaults | settings,
+            )
     else:
-        uuid = when_role_is_ready(
+        trigger = when_known(
             lambda_.create_event_source_mapping,
+            not_known_yet,
             EventSourceArn=queue_arn,
             FunctionName=function_name,
             Enabled=enabled,
             Tags=course.tags(),
             **settings,
         )["UUID"]
-    steps.settled(lambda_, uuid, "Enabled" if enabled else "Disabled")
-    return uuid
+    steps.settled(lambda_, trigger, "Enabled" if enabled else "Disabled")
+    return trigger
 
 
 def now_ms() -> int:

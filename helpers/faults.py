@@ -156,14 +156,16 @@ def forget_earlier_faults() -> None:
         iam.delete_role_policy(RoleName=role, PolicyName=policy)
     sqs = boto3.client("sqs")
     for queue in find_queues(broken_queues(sqs)):
-        ignore_missing(lambda url=queue.key: sqs.delete_queue(QueueUrl=url))
+        if queue.ours:
+            ignore_missing(lambda url=queue.key: sqs.delete_queue(QueueUrl=url))
 
 
 def set_dead_letter_queue(lambda_: Any, name: str, arn: str) -> None:
     """Give a function a dead-letter queue of its own, or with "" none."""
+    experiments.wait_until_updated(lambda_, name)
     when_role_is_ready(
         lambda_.update_function_configuration,
         FunctionName=name,
         DeadLetterConfig={"TargetArn": arn},
     )
-    lambda_.get_waiter("function_updated_v2").wait(FunctionName=name)
+    experiments.wait_until_updated(lambda_, name)

@@ -516,6 +516,22 @@ def test_clean_up_spares_a_log_group_that_somebody_else_left(learner) -> None:
     assert clean_up.find() == []
 
 
+@pytest.mark.slow
+def test_clean_up_deletes_a_log_group_that_comes_late(learner, monkeypatch) -> None:
+    course.catch_up(5)
+    client, group = boto3.client("logs"), logs.log_group(course.name(course.FUNCTION))
+    delete_role = clean_up.DELETE["role"]
+
+    def late(name: str) -> None:
+        """As if a call of the function had still been running."""
+        delete_role(name)
+        client.create_log_group(logGroupName=group)
+
+    monkeypatch.setitem(clean_up.DELETE, "role", late)
+    clean_up.clean_up()
+    assert client.describe_log_groups(logGroupNamePrefix=group)["logGroups"] == []
+
+
 def test_clean_up_of_nothing(learner) -> None:
     assert clean_up.find() == []
     assert clean_up.clean_up() == []

@@ -5,10 +5,25 @@ from __future__ import annotations
 import os
 from unittest import mock
 
+import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.notebook_files import FOLDER, NAMES, read, stop_local_aws
+from tests.notebook_files import (
+    FOLDER,
+    NAMES,
+    code_cells,
+    output_texts,
+    read,
+    stop_local_aws,
+)
+
+
+def after_solution(notebook: nbformat.NotebookNode) -> str:
+    """What the check behind the solution says."""
+    cells = code_cells(notebook)
+    place = next(n for n, c in enumerate(cells) if "solution" in c.metadata.get("tags", []))
+    return output_texts(cells[place + 1])[0]
 
 
 @pytest.mark.slow
@@ -17,12 +32,14 @@ def test_backwards_on_one_local_aws(tmp_path) -> None:
     with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": str(tmp_path)}):
         try:
             for name in NAMES[-2::-1]:
+                notebook = read(name)
                 client = NotebookClient(
-                    read(name),
+                    notebook,
                     timeout=120,
                     kernel_name="python3",
                     resources={"metadata": {"path": str(FOLDER)}},
                 )
                 client.execute()  # raises at the first cell that does
+                assert after_solution(notebook).startswith("Right: "), name
         finally:
             stop_local_aws(dict(os.environ))
