@@ -147,6 +147,21 @@ def invocations(events: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(["started", "request_id"], kind="stable", ignore_index=True)
 
 
+def running(seen: pd.DataFrame) -> pd.DataFrame:
+    """How many invocations ran at once, from deliveries: a row for each start and each end.
+
+    Columns: `minutes` since the first start, and `running` from then on. Invocations whose
+    start or end is missing are left out.
+    """
+    calls = seen.drop_duplicates("request_id").dropna(subset=["started", "ended"])
+    starts = pd.DataFrame({"at": calls["started"], "change": 1})
+    ends = pd.DataFrame({"at": calls["ended"], "change": -1})
+    # Of a start and an end in the same millisecond, the end comes first.
+    changes = pd.concat([ends, starts]).sort_values("at", kind="stable", ignore_index=True)
+    minutes = (changes["at"] - changes["at"].min()).dt.total_seconds() / 60
+    return pd.DataFrame({"minutes": minutes, "running": changes["change"].cumsum()})
+
+
 def gaps(events: pd.DataFrame) -> list[str]:
     """What the log does not tell, in sentences; empty when nothing is missing.
 

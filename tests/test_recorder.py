@@ -675,6 +675,17 @@ def test_json_that_a_function_made_up_is_no_event(text: str) -> None:
     assert evidence.read_note(text) is None
 
 
+def test_how_many_ran_at_once() -> None:
+    times = pd.to_datetime([0, 10, 20, 20, 40], unit="s", utc=True)
+    ends = pd.to_datetime([20, 30, 50, 60, None], unit="s", utc=True)
+    ids = ["a", "b", "c", "c", "d"]  # two messages of one call; one call has no end
+    seen = pd.DataFrame({"request_id": ids, "started": times, "ended": ends})
+    found = recorder.running(seen)
+    assert found["running"].tolist() == [1, 2, 1, 2, 1, 0]
+    assert (found["minutes"] * 60).tolist() == pytest.approx([0, 10, 20, 20, 30, 50])
+    assert recorder.running(seen.iloc[:0]).empty
+
+
 def test_deliveries_to_a_worker_of_ones_own(aws) -> None:
     url, _ = aws.queue()
     sent = aws.sqs.send_message(QueueUrl=url, MessageBody="job")["MessageId"]
