@@ -80,14 +80,9 @@ def delivery_rows(invocation: Invocation) -> list[dict[str, Any]]:
     report = invocation.report or {}
     return [
         {
-            "message_id": record["messageId"],
-            "body": record["body"],
-            "group": record["attributes"].get("MessageGroupId"),
-            "receive_count": int(record["attributes"]["ApproximateReceiveCount"]),
+            **message_columns(record["messageId"], record["body"], record["attributes"]),
             "environment": invocation.environment,
             "request_id": invocation.request_id,
-            "sent": int(record["attributes"]["SentTimestamp"]),
-            "first_received": int(record["attributes"]["ApproximateFirstReceiveTimestamp"]),
             "started": invocation.started,
             "ended": invocation.ended,
             "duration_ms": report.get("duration_ms"),
@@ -96,6 +91,18 @@ def delivery_rows(invocation: Invocation) -> list[dict[str, Any]]:
         }
         for record in invocation.records
     ]
+
+
+def message_columns(message_id: str, body: str, attributes: dict[str, str]) -> dict[str, Any]:
+    """What a delivery tells of its message; a record and a received message name it alike."""
+    return {
+        "message_id": message_id,
+        "body": body,
+        "group": attributes.get("MessageGroupId"),
+        "receive_count": int(attributes["ApproximateReceiveCount"]),
+        "sent": int(attributes["SentTimestamp"]),
+        "first_received": int(attributes["ApproximateFirstReceiveTimestamp"]),
+    }
 
 
 def worker_deliveries(done: Iterable[tuple[dict[str, Any], float, float]]) -> pd.DataFrame:
@@ -107,12 +114,7 @@ def worker_deliveries(done: Iterable[tuple[dict[str, Any], float, float]]) -> pd
     """
     rows = [
         {
-            "message_id": message["MessageId"],
-            "body": message["Body"],
-            "group": message["Attributes"].get("MessageGroupId"),
-            "receive_count": int(message["Attributes"]["ApproximateReceiveCount"]),
-            "sent": int(message["Attributes"]["SentTimestamp"]),
-            "first_received": int(message["Attributes"]["ApproximateFirstReceiveTimestamp"]),
+            **message_columns(message["MessageId"], message["Body"], message["Attributes"]),
             "started": pd.Timestamp(started, unit="s", tz="UTC"),
             "ended": pd.Timestamp(ended, unit="s", tz="UTC"),
             "duration_ms": (ended - started) * 1000,
