@@ -8,7 +8,10 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.sqs.exceptions import EmptyBatchRequest
 from moto.sqs.responses import SQSResponse
 
+from helpers.localaws.messages import never
 from helpers.localaws.sqs_rules import check_entries, check_receive, simple_queue_error
+
+CLIENT_IS_GONE = "localaws.client_is_gone"  # what the server's front puts into a request
 
 SYSTEM_ATTRIBUTES = (
     "ApproximateReceiveCount",
@@ -127,7 +130,12 @@ class Responses(SQSResponse):
         visibility_s = self._get_param("VisibilityTimeout", queue.visibility_timeout)
         check_receive(count, wait_s, visibility_s)
         messages = self.sqs_backend.receive_message(
-            queue.name, count, wait_s, visibility_s, self._get_param("MessageAttributeNames", [])
+            queue.name,
+            count,
+            wait_s,
+            visibility_s,
+            self._get_param("MessageAttributeNames", []),
+            self.normalized_request.environ.get(CLIENT_IS_GONE, never),
         )
         wanted = {
             *self._get_param("AttributeNames", []),
