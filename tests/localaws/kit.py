@@ -10,11 +10,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from helpers.localaws.lifecycle import CHECKOUT, has_ended
 from tests.conformance.kit import poll
 
 POSIX = os.name == "posix"
+ACCOUNT = "123456789012"
 
 
 def command(
@@ -53,3 +55,12 @@ def kill_hard(pid: int) -> None:
 
 def wait_gone(pid: int, what: str) -> None:
     poll(lambda: has_ended(pid), bool, f"{what} to be gone")
+
+
+def make_pair(backend: Any, kind: str = "", max_receives: int = 1) -> tuple[Any, Any]:
+    """A queue of an SQS backend and its dead-letter queue. `kind`: "" or ".fifo"."""
+    fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if kind else {}
+    dead_letters = backend.create_queue(f"dead{kind}", **fifo)
+    policy = {"deadLetterTargetArn": dead_letters.queue_arn, "maxReceiveCount": max_receives}
+    queue = backend.create_queue(f"q{kind}", RedrivePolicy=json.dumps(policy), **fifo)
+    return queue, dead_letters

@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 from moto.core.request import Request
-from moto.sqs import models as moto_sqs
 from moto.sqs.exceptions import QueueDoesNotExist
 
 from helpers.localaws import housekeeping, messages, sqs
 from helpers.localaws.messages import MessageStore, Settings
 from helpers.localaws.sqs import Backend
 from helpers.localaws.sqs_answers import CLIENT_IS_GONE, Responses
+from tests.conformance.kit import REGION
+from tests.localaws.kit import ACCOUNT, make_pair
 
 ARN = "arn:aws:sqs:us-east-1:123456789012:q"
-ACCOUNT, REGION = "123456789012", "us-east-1"
 HEADERS = {
     "Content-Type": "application/x-amz-json-1.0",
     "X-Amz-Target": "AmazonSQS.ReceiveMessage",
@@ -103,14 +103,6 @@ def delete(store: MessageStore, message: Any) -> bool:
 
 def hide(store: MessageStore, message: Any, seconds: int) -> bool:
     return store.change_visibility(message.id, message.approximate_receive_count, seconds)
-
-
-@pytest.fixture
-def backend(monkeypatch) -> Backend:
-    made = Backend(REGION, ACCOUNT)
-    monkeypatch.setattr(moto_sqs, "sqs_backends", {ACCOUNT: {REGION: made}})
-    monkeypatch.setattr(housekeeping, "sqs_backends", {ACCOUNT: {REGION: made}})
-    return made
 
 
 @contextmanager
@@ -380,16 +372,6 @@ def test_LS_116_handles_are_read_back_by_their_own_queue_only():
 # -- dead letters that meet other things -------------------------------------------------------
 
 
-def make_pair(backend: Backend, kind: str = "", max_receives: int = 1) -> tuple[Any, Any]:
-    """A queue and its dead-letter queue."""
-    fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if kind else {}
-    dead_letters = backend.create_queue(f"dead{kind}", **fifo)
-    policy = f'{{"deadLetterTargetArn": "{dead_letters.queue_arn}", "maxReceiveCount": %d}}'
-    return backend.create_queue(
-        f"q{kind}", RedrivePolicy=policy % max_receives, **fifo
-    ), dead_letters
-
-
 @pytest.mark.parametrize("kind", ["", ".fifo"])
 def test_no_message_is_lost_when_its_dead_letter_queue_is_deleted_during_a_wait(backend, kind):
     queue, dead_letters = make_pair(backend, kind)
@@ -564,6 +546,8 @@ import psutil
 from helpers.localaws import housekeeping, messages, sqs
 from helpers.localaws.sqs import Backend
 from helpers.localaws.sqs_answers import CLIENT_IS_GONE, Responses
+from tests.conformance.kit import REGION
+from tests.localaws.kit import ACCOUNT, make_pair
 from moto.sqs.models import sqs_backends
 
 MIB = 2**20
@@ -707,7 +691,6 @@ def test_a_wait_ends_soon_after_its_client(monkeypatch):
 def test_the_front_tells_a_receive_whether_its_client_is_gone(backend, monkeypatch, there):
     """As a callable in the WSGI environ of the request; nobody is gone where there is none."""
     monkeypatch.setattr(messages, "ASK_EVERY_S", 0.01)
-    monkeypatch.setattr("moto.sqs.responses.sqs_backends", moto_sqs.sqs_backends)
     backend.create_queue("q")
     asked: list[bool] = []
     gone = {CLIENT_IS_GONE: lambda: bool(asked.append(True)) or len(asked) > 2} if there else {}
