@@ -235,6 +235,11 @@ class Backend(moto_sqs.SQSBackend):
             if value is not None and ("All" in wanted or name in wanted)
         }
 
+    def list_queues(self, queue_name_prefix: str | None) -> list[Queue]:
+        """The queues whose names begin so; for moto the prefix is a pattern."""
+        prefix = queue_name_prefix or ""
+        return [queue for name, queue in self.queues.items() if name.startswith(prefix)]
+
     def queue_by_arn(self, arn: str) -> Queue | None:
         """The queue with this ARN, if it is in this account and region."""
         queue = self.queues.get(arn.rsplit(":", 1)[-1])
@@ -267,6 +272,7 @@ class Backend(moto_sqs.SQSBackend):
     ) -> Message:
         queue = self.get_queue(queue_name)
         rules.check_message(queue, message_body, message_attributes or {})
+        rules.check_system_attributes(system_attributes or {})
         rules.check_placement(queue, delay_seconds, deduplication_id, group_id)
         message = Message(str(moto_sqs.random.uuid4()), message_body, system_attributes)
         message.message_attributes = message_attributes or {}
