@@ -58,7 +58,7 @@ class ReadOnly:
 
     FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
     CHANGES = {  # which arguments are paths that are changed
-        **dict.fromkeys(("os.remove", "os.rmdir", "os.mkdir"), slice(0, 1)),
+        **dict.fromkeys(("os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"), slice(0, 1)),
         **dict.fromkeys(("os.chmod", "os.chown", "os.utime"), slice(0, 1)),
         **dict.fromkeys(("os.link", "os.symlink"), slice(1, 2)),
         "os.rename": slice(0, 2),
@@ -72,7 +72,7 @@ class ReadOnly:
             path, _mode, flags = arguments
             if flags & self.FOR_WRITING:
                 self._check(path)
-        elif event in self.CHANGES and arguments[-1] == -1:
+        elif event in self.CHANGES and arguments[-1] in (-1, None):
             for path in arguments[self.CHANGES[event]]:
                 self._check(path)
 

@@ -138,13 +138,12 @@ def kill_strays(names: Collection[str]) -> None:
     A daemon that was forked twice has neither its parent nor its process group any more, but
     it has the environment variables of its worker, unless it emptied them.
     """
-    for _ in range(MAX_ROUNDS):  # a stray may fork while it is looked for
+    for _ in range(MAX_ROUNDS):  # a stray may fork before it is killed
         strays = [each for each in psutil.process_iter() if mark_of(each) in names]
         if not strays:
             return
         for stray in strays:
             kill(stray)
-        psutil.wait_procs(strays, timeout=1)
 
 
 def mark_of(process: psutil.Process) -> str | None:
