@@ -109,8 +109,19 @@ def call(executor: Executor, function: Function, event: Any = None) -> Any:
     result = executor.invoke(function, json.dumps(event).encode(), "request-id")
     value = json.loads(result.payload)
     if result.error:
-        raise ValueError(value["errorMessage"])
+        raise ValueError(value["errorMessage"][:1000])
     return value
+
+
+@contextmanager
+def threads_take_turns_often() -> Iterator[None]:
+    """Let races show that are rare otherwise."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def log_lines(function: Function) -> list[str]:

@@ -14,9 +14,8 @@ from typing import Any
 
 import psutil
 import pytest
-from moto.logs.models import logs_backends
 
-from helpers.localaws import environments, executor, packages, raw_output
+from helpers.localaws import environments, executor, logs_api, packages, raw_output
 from helpers.localaws.environments import MAX_RESPONSE_BYTES, Environment, Function, read_frame
 from helpers.localaws.logs import MAX_EVENT_BYTES, LogStream
 from helpers.localaws.raw_output import RawOutput
@@ -33,7 +32,8 @@ from tests.localaws.kit import (
     wait_gone,
 )
 
-ECHO = make_function(HEAD + "    print('one line')\n    return event\n", "echo")
+ECHO_SOURCE = HEAD + "    print('one line')\n    return event\n"
+ECHO = make_function(ECHO_SOURCE, "echo")
 PID = "import os\n" + HEAD + "    return os.getpid()\n"
 RUNTIME = Path(environments.__file__).parent
 
@@ -84,25 +84,23 @@ def test_after_a_fault_at_any_place_each_call_gets_its_own_answer(tmp_path) -> N
         assert not runs._running.total()
 
 
-def test_deleting_the_log_group_in_the_middle_does_no_harm(tmp_path) -> None:
-    over = threading.Event()
+def test_deleting_the_log_group_in_the_middle_does_no_harm(tmp_path, monkeypatch) -> None:
+    function = make_function(ECHO_SOURCE, unique("echo"))
+    create, deleting = logs_api.Backend.create_log_stream, []
 
-    def delete() -> None:
-        backend = logs_backends[ACCOUNT][REGION]
-        while not over.is_set():
-            if ECHO.log_group in backend.groups:
-                backend.delete_log_group(ECHO.log_group)
+    def delete_meanwhile(self: logs_api.Backend, group: str, stream: str) -> None:
+        if not deleting:
+            deleting.append(threading.Thread(target=self.delete_log_group, args=[group]))
+            deleting[0].start()
+            deleting[0].join(0.2)  # it has to wait until the line is written
+        create(self, group, stream)
 
-    with own_executor(tmp_path) as runs, ThreadPoolExecutor(1) as pool:
-        call(runs, ECHO)
-        deleting = pool.submit(delete)
-        try:
-            assert [call(runs, ECHO, number) for number in range(200)] == list(range(200))
-        finally:
-            over.set()
-        deleting.result()
-        call(runs, ECHO)
-        assert "one line\n" in log_lines(ECHO)
+    with own_executor(tmp_path) as runs:
+        monkeypatch.setattr(logs_api.Backend, "create_log_stream", delete_meanwhile)
+        assert [call(runs, function, number) for number in range(3)] == [0, 1, 2]
+        deleting[0].join()
+        assert call(runs, function, 3) == 3
+        assert "one line\n" in log_lines(function)
 
 
 # -- what an environment had is given back ----------------------------------------------------
