@@ -48,24 +48,37 @@ class TextPattern:
         return not self._any or any(term in message for term in self._any)
 
 
-class Groups(dict):
-    """Log groups by name. One that is not there, or not any more, is refused as AWS does."""
+class ByName(dict):
+    """Log groups or streams by name, while handlers write and others come and go.
+
+    Who goes through them sees those of one moment. One that is not there, or not any more,
+    is refused with AWS's words.
+    """
+
+    def __init__(self, *refusal: str) -> None:
+        super().__init__()
+        self._refusal = refusal
 
     def __missing__(self, name: str) -> None:
-        raise ResourceNotFoundException()
+        raise ResourceNotFoundException(*self._refusal)
+
+    def items(self) -> list[tuple[str, Any]]:
+        return list(super().items())
+
+    def values(self) -> list[Any]:
+        return list(super().values())
 
 
 class Backend(moto_logs.LogsBackend):
     """moto's log groups of one account and region, with AWS's words for what is not there.
 
-    Handlers write while groups come and go. Whoever makes or removes something holds the
-    lock, and does so in a copy of the dictionary: those who read need no lock.
+    What looks before it makes, fills or removes something holds the lock.
     """
 
     def __init__(self, region_name: str, account_id: str) -> None:
         self._lock = threading.RLock()
         super().__init__(region_name, account_id)
-        self.groups = Groups()
+        self.groups = ByName()
 
     @property
     def _url_module(self) -> Any:
@@ -74,13 +87,11 @@ class Backend(moto_logs.LogsBackend):
     def write(self, group_name: str, stream_name: str, message: str) -> None:
         """One event of now, in a group and a stream that are made if they are not there."""
         with self._lock:
-            if group_name not in self.groups:
-                self.create_log_group(group_name, {})
-            group = self.groups[group_name]
-            if stream_name not in group.streams:
+            self.ensure_log_group(group_name)
+            streams = self.groups[group_name].streams
+            if stream_name not in streams:
                 self.create_log_stream(group_name, stream_name)
-            event = {"timestamp": now_ms(), "message": message}
-            group.streams[stream_name].put_log_events([event])
+            streams[stream_name].put_log_events([{"timestamp": now_ms(), "message": message}])
 
     def put_log_events(
         self, log_group_name: str, log_stream_name: str, log_events: list[dict[str, Any]]
@@ -92,18 +103,21 @@ class Backend(moto_logs.LogsBackend):
         self, log_group_name: str, tags: dict[str, str], **named: Any
     ) -> moto_logs.LogGroup:
         with self._lock:
-            self.groups = Groups(self.groups)
-            return super().create_log_group(log_group_name, tags, **named)
+            group = super().create_log_group(log_group_name, tags, **named)
+            group.streams = ByName(NO_STREAM)
+            return group
+
+    def ensure_log_group(self, log_group_name: str) -> None:
+        with self._lock:
+            if log_group_name not in self.groups:
+                self.create_log_group(log_group_name, {})
 
     def delete_log_group(self, log_group_name: str) -> None:
         with self._lock:
-            self.groups = Groups(self.groups)
             super().delete_log_group(log_group_name)
 
     def create_log_stream(self, log_group_name: str, log_stream_name: str) -> None:
         with self._lock:
-            group = self.groups[log_group_name]
-            group.streams = dict(group.streams)
             try:
                 super().create_log_stream(log_group_name, log_stream_name)
             except ResourceAlreadyExistsException:
@@ -112,8 +126,6 @@ class Backend(moto_logs.LogsBackend):
     def delete_log_stream(self, log_group_name: str, log_stream_name: str) -> None:
         with self._lock:
             self._stream(log_group_name, log_stream_name)
-            group = self.groups[log_group_name]
-            group.streams = dict(group.streams)
             super().delete_log_stream(log_group_name, log_stream_name)
 
     def get_log_events(
@@ -130,9 +142,8 @@ class Backend(moto_logs.LogsBackend):
             raise ResourceNotFoundException(f"Query {query_id} does not exist.")
         return super().get_query_results(query_id)
 
-    def _stream(self, group_name: str, name: str) -> None:
-        if name not in self.groups[group_name].streams:
-            raise ResourceNotFoundException(NO_STREAM)
+    def _stream(self, group_name: str, name: str) -> moto_logs.LogStream:
+        return self.groups[group_name].streams[name]
 
 
 def stream_exists() -> ResourceAlreadyExistsException:

@@ -23,6 +23,7 @@ from helpers.localaws.lifecycle import CHECKOUT, has_ended
 from tests.conformance.kit import REGION, poll
 
 ACCOUNT = "123456789012"
+logs_api.install()  # before moto makes log groups of its own in this process
 POSIX = os.name == "posix"
 
 
@@ -91,7 +92,6 @@ def make_function(source: str, name: str = "f", revision: str = "1", **changes: 
 @contextmanager
 def own_executor(folder: Path, **callables: Any) -> Iterator[Executor]:
     """An executor whose roles may do all; `callables` are other arguments of Executor."""
-    logs_api.install()
     arguments = {
         "role_credentials": lambda function: {},
         "may_write_logs": lambda function: True,
