@@ -537,7 +537,7 @@ def test_LS_122_a_duplicate_gets_the_id_and_number_of_the_first(backend, restles
 
 # -- memory ----------------------------------------------------------------------------------------
 
-SENT_MIB = 120
+SENT_MIB = 60
 # Sends and removes messages in each of four ways, and prints what the process grew by, in MiB:
 # with them, and without them.
 GROWTH = """
