@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import boto3
 
-from helpers import steps
+from helpers import sentences, steps
 from helpers.logs import log_group, wait_for_line
-from helpers.target import connect, prefix
+from helpers.target import WrongSetting, connect, prefix
 from helpers.waiting import wait_until
 
 NOTEBOOKS = (
@@ -71,6 +71,7 @@ def begin(notebook: str) -> None:
     Prints two or three lines. Raises ValueError for an unknown notebook and WrongSetting for
     a setting that is not allowed.
     """
+    sentences.show_as_sentences(WrongSetting)
     if notebook not in NOTEBOOKS:
         raise ValueError(f"{notebook!r} is no notebook of this course: {', '.join(NOTEBOOKS)}")
     target = connect()

@@ -10,9 +10,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from helpers.localaws.keys import AccessKey
 from helpers.localaws.lifecycle import CHECKOUT, has_ended
-from tests.conformance.kit import poll
+from tests.conformance.kit import access_keys, poll
 
 POSIX = os.name == "posix"
 
@@ -33,18 +35,30 @@ def command(
 
 
 @contextmanager
-def own_server(folder: Path, **variables: str) -> Iterator[str]:
+def own_server(folder: Path, *options: str, **variables: str) -> Iterator[str]:
     """Another local AWS, with its endpoint URL, stopped at the end."""
-    started = command(folder, "start", **variables)
+    started = command(folder, "start", *options, **variables)
     try:
         assert started.returncode == 0, started.stderr
-        yield started.stdout.strip()
+        yield endpoint_of(folder)
     finally:
         command(folder, "stop")
 
 
+def state(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "state.json").read_text())
+
+
+def endpoint_of(folder: Path) -> str:
+    """The endpoint URL of a folder's server, whose key is then known to `Aws`."""
+    found = state(folder)
+    key = AccessKey(found["access_key_id"], found["secret_access_key"])
+    access_keys[found["endpoint_url"]] = key
+    return found["endpoint_url"]
+
+
 def server_pid(folder: Path) -> int:
-    return json.loads((folder / "state.json").read_text())["pid"]
+    return state(folder)["pid"]
 
 
 def kill_hard(pid: int) -> None:
