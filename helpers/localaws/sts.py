@@ -101,10 +101,6 @@ def new_token(account_id: str, duration_s: int) -> dict[str, Any]:
     }
 
 
-def sts_of(account_id: str) -> Backend:
-    return moto_sts.sts_backends[account_id]["aws"]
-
-
 def find_credentials(access_key_id: str) -> Credentials | None:
     """The credentials with this id that STS or IAM have made, if there are any."""
     for account in list(moto_sts.sts_backends.values()):

@@ -26,11 +26,12 @@ from botocore import UNSIGNED
 from botocore.auth import S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials as SigningCredentials
 
-from helpers.localaws import access, signatures, sts
+from helpers.localaws import access, signatures
 from helpers.localaws.access import Access, Caller
 from helpers.localaws.keys import AccessKey, make_access_key, shell_lines
+from helpers.localaws.sts import Credentials
 from tests.conformance.kit import HEAD, REGION, Aws, refusal
 from tests.localaws.kit import command, own_server, state
 
@@ -69,7 +70,7 @@ def sign(
 ) -> dict[str, Any]:
     target = {"X-Amz-Target": "AmazonSQS.ListQueues", "Content-Type": "application/x-amz-json-1.0"}
     request = AWSRequest("POST", url, {**target, **headers}, body)
-    SigV4Auth(Credentials(key.id, key.secret), "sqs", REGION).add_auth(request)
+    SigV4Auth(SigningCredentials(key.id, key.secret), "sqs", REGION).add_auth(request)
     return as_environ(request)
 
 
@@ -102,7 +103,7 @@ def test_a_path_is_signed_as_it_is_sent(url) -> None:
 
 def test_any_header_may_be_signed_also_with_blanks() -> None:
     request = AWSRequest("POST", "http://localhost:5000/", {"X-One": " a   b "}, b"")
-    SigV4Auth(Credentials(KEY.id, KEY.secret), "sqs", REGION).add_auth(request)
+    SigV4Auth(SigningCredentials(KEY.id, KEY.secret), "sqs", REGION).add_auth(request)
     assert fault_of(as_environ(request)) == ""
 
 
@@ -156,7 +157,7 @@ def test_an_old_or_early_signature_is_refused(minutes, word) -> None:
 
 def test_a_presigned_url_is_valid_for_as_long_as_it_says() -> None:
     request = AWSRequest("GET", "http://localhost:5000/bucket/a%20key")
-    auth = S3SigV4QueryAuth(Credentials(KEY.id, KEY.secret), "s3", REGION, expires=900)
+    auth = S3SigV4QueryAuth(SigningCredentials(KEY.id, KEY.secret), "s3", REGION, expires=900)
     auth.add_auth(request)
     assert Access(KEY, False).identify(as_environ(request)) == Caller("s3", REGION, None)
     signature = signatures.read(as_environ(request))
@@ -241,14 +242,13 @@ def test_temporary_credentials_of_a_role_are_checked(aws) -> None:
         assert refusal(client.list_queues)[:2] == (403, code)
 
 
-def test_temporary_credentials_end() -> None:
-    def fault_after(duration_s: int) -> str:
-        made = sts.new_token("123456789012", duration_s)
-        token = {"X-Amz-Security-Token": made["SessionToken"]}
-        return fault_of(sign(AccessKey(made["AccessKeyId"], made["SecretAccessKey"]), **token))
-
-    assert fault_after(60) == ""
-    assert fault_after(0) == "ExpiredTokenException"
+@pytest.mark.parametrize(("ends_in_s", "fault"), [(60, ""), (-1, "ExpiredTokenException")])
+def test_temporary_credentials_end(monkeypatch, ends_in_s, fault) -> None:
+    ends = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=ends_in_s)
+    found = Credentials("its own", "token", ends)
+    monkeypatch.setattr(access.sts, "find_credentials", {"ASIATEMPORARY": found}.get)
+    key = AccessKey("ASIATEMPORARY", "its own")
+    assert fault_of(sign(key, **{"X-Amz-Security-Token": "token"})) == fault
 
 
 def test_keys_that_iam_and_sts_make_can_be_used(aws) -> None:
