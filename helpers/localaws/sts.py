@@ -82,10 +82,8 @@ class Responses(TokenResponse):
 
 def new_token(account_id: str, duration_s: int) -> dict[str, Any]:
     """Temporary credentials of the account itself, valid for so many seconds."""
-    backend, key = (
-        sts_of(account_id),
-        AccessKey(user_name=None, prefix="ASIA", account_id=account_id),
-    )
+    backend = moto_sts.sts_backends[account_id]["aws"]
+    key = AccessKey(user_name=None, prefix="ASIA", account_id=account_id)
     made = Credentials(
         key.secret_access_key,
         random_session_token(),
