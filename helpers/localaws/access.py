@@ -47,6 +47,7 @@ EXPIRED = Fault(
     "ExpiredTokenException",
     "The security token included in the request is expired",
 )
+INCOMPLETE = Fault("IncompleteSignature", "IncompleteSignatureException", "")
 WRONG_SIGNATURE = Fault(
     "SignatureDoesNotMatch",
     "InvalidSignatureException",
@@ -106,8 +107,7 @@ class Access:
         service = service_of(environ)
         if self._open:
             return Caller(service, "")
-        fault = Fault("IncompleteSignature", "IncompleteSignatureException", message)
-        return refusal(environ, service, fault)
+        return refusal(environ, service, INCOMPLETE._replace(message=message))
 
     def _find(self, given: Signature) -> Credentials | None:
         if given.key_id == self._key.id:
@@ -124,8 +124,10 @@ class Access:
             return EXPIRED
         try:
             signatures.check_time(given, datetime.now(UTC))
-        except ValueError as error:
+        except signatures.OutOfTime as error:
             return WRONG_SIGNATURE._replace(message=str(error))
+        except signatures.Incomplete as error:
+            return INCOMPLETE._replace(message=str(error))
         right = signatures.is_right(environ, read_body(environ), given, found.secret)
         return None if right else WRONG_SIGNATURE
 

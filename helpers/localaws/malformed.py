@@ -7,15 +7,15 @@ failed in moto, so that a good call pays nothing for it. Sources: the quotas of 
 
 from __future__ import annotations
 
-import json
+import functools
 import traceback
 from typing import Any
 from urllib.parse import parse_qs
 
-import botocore.session
 from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel, OperationNotFoundError
 from botocore.validate import ParamValidator
+from moto.core.utils import get_service_model
 
 from helpers.localaws.access import Caller
 from helpers.localaws.protocols import (
@@ -35,6 +35,14 @@ MIB = 2**20
 LARGEST = {"sqs": 8 * MIB, "logs": 8 * MIB, "lambda": 70_167_211, "s3": 256 * MIB}
 LARGEST_EVENT = 6_291_456
 LARGEST_OF_OTHERS = 16 * MIB
+EVENT_PATHS = ("/invocations", "/invoke-async", "/invoke-async/")
+SMALL_BODY = 4_096
+SUSPICIOUS = ("400", "404", "405", "501")
+NO_SUCH_PATH = Fault(
+    "",
+    "AccessDeniedException",
+    "Unable to determine service/operation name to be authorized",
+)
 INTERNAL_FAILURE = Fault(
     "InternalFailure",
     "InternalFailure",
@@ -54,7 +62,7 @@ def refuse_length(environ: dict[str, Any]) -> Answer | None:
         return None
     service = service_said(environ)
     path = environ.get("PATH_INFO", "")
-    is_event = service == "lambda" and path.endswith(("/invocations", "/invoke-async"))
+    is_event = service == "lambda" and path.endswith(EVENT_PATHS)
     limit = LARGEST_EVENT if is_event else LARGEST.get(service, LARGEST_OF_OTHERS)
     if length <= limit:
         return None
@@ -72,36 +80,77 @@ def service_said(environ: dict[str, Any]) -> str:
     return parts[3] if len(parts) == 5 else service_of(environ)
 
 
+def refuse_form(environ: dict[str, Any], caller: Caller) -> Answer | None:
+    """The answer to a call in JSON of an operation that is not there, or without an object.
+
+    Of a large body only the ends are looked at: moto finds what is wrong in between.
+    """
+    if protocol_of(environ) != "json":
+        return None
+    fault, body = unknown_operation(environ, caller.service), read_body(environ)
+    is_large = len(body) > SMALL_BODY and body.startswith(b"{") and body.endswith(b"}")
+    if fault is None and not is_large:
+        fault = unreadable(environ, caller.service)
+    return error_answer(environ, caller.service, fault) if fault else None
+
+
 def explain(environ: dict[str, Any], caller: Caller, error: Exception) -> Answer:
     """The answer to a call that ended with an exception: whose fault it is, and which."""
-    fault = find_fault(environ, caller)
+    fault = find_fault(environ, caller.service) or fault_of_types(environ, caller.service)
     if fault is None and isinstance(error, NotImplementedError):
         fault = NOT_IMPLEMENTED._replace(message=str(error))
     if fault is None:
         traceback.print_exception(error)
-        text = (
-            "The request processing has failed because of an unknown error, exception or failure."
-        )
-        fault = Fault("InternalFailure", "InternalFailure", text, 500, 500)
+        fault = INTERNAL_FAILURE
     return error_answer(environ, caller.service, fault)
 
 
-def find_fault(environ: dict[str, Any], caller: Caller) -> Fault | None:
+def correct(
+    environ: dict[str, Any], caller: Caller, status: str, headers: list[tuple[str, str]]
+) -> Answer | None:
+    """AWS's answer to a call that moto refused, where the call itself has a fault."""
+    if status[:3] not in SUSPICIOUS:
+        return None
+    fault = find_fault(environ, caller.service)
+    if fault is None and caller.service == "lambda" and not is_json(headers):
+        fault = NO_SUCH_PATH
+    return error_answer(environ, caller.service, fault) if fault else None
+
+
+def is_json(headers: list[tuple[str, str]]) -> bool:
+    return any("json" in value for name, value in headers if name.lower() == "content-type")
+
+
+def find_fault(environ: dict[str, Any], service: str) -> Fault | None:
     """What is wrong with a request by its form; None when nothing is."""
-    if protocol_of(environ) == "query":
-        return fault_of_form(environ, caller.service)
-    if not read_body(environ):
-        return None
+    protocol = protocol_of(environ)
+    if protocol == "query":
+        return fault_of_form(environ, service)
+    if protocol == "json":
+        return unreadable(environ, service) or unknown_operation(environ, service)
+    takes_any = environ.get("PATH_INFO", "").endswith(EVENT_PATHS)
+    return unreadable(environ, service) if service == "lambda" and not takes_any else None
+
+
+def unreadable(environ: dict[str, Any], service: str) -> Fault | None:
     try:
-        parameters = read_object(environ)
-    except ValueError as error:
-        return unreadable(caller.service, str(error))
-    if protocol_of(environ) != "json":
+        read_object(environ)
         return None
-    operation = find_operation(caller.service, environ["HTTP_X_AMZ_TARGET"].rpartition(".")[2])
-    if operation is None:
-        return Fault("InvalidAction", "UnknownOperationException", "", 400)
-    return fault_of_types(parameters, operation)
+    except ValueError as error:
+        if service != "lambda":
+            return Fault("MalformedInput", "SerializationException", "", 400)
+        text = f"Could not parse request body into json: {error}"
+        return Fault("", "InvalidRequestContentException", text, 400)
+
+
+def unknown_operation(environ: dict[str, Any], service: str) -> Fault | None:
+    if not is_known(service) or find_operation(service, operation_said(environ)):
+        return None
+    return Fault("InvalidAction", "UnknownOperationException", "", 400)
+
+
+def operation_said(environ: dict[str, Any]) -> str:
+    return environ["HTTP_X_AMZ_TARGET"].rpartition(".")[2]
 
 
 def fault_of_form(environ: dict[str, Any], service: str) -> Fault | None:
@@ -123,33 +172,33 @@ def fault_of_form(environ: dict[str, Any], service: str) -> Fault | None:
     return Fault("InvalidAction", "", text, 400)
 
 
-def fault_of_types(parameters: dict[str, Any], operation: OperationModel) -> Fault | None:
-    """What botocore's own check finds in parameters, but for values of base64."""
-    if operation.input_shape is None:
+def fault_of_types(environ: dict[str, Any], service: str) -> Fault | None:
+    """What botocore's own check finds in the parameters of a JSON call, but for base64."""
+    if protocol_of(environ) != "json":
         return None
-    report = ParamValidator().validate(parameters, operation.input_shape)
+    operation = find_operation(service, operation_said(environ))
+    if operation is None or operation.input_shape is None:
+        return None
+    report = ParamValidator().validate(read_object(environ), operation.input_shape)
     text = report.generate_report()
     if not report.has_errors() or "type: <class 'str'>, valid types: <class 'bytes'>" in text:
         return None
     return Fault("InvalidParameterValue", "SerializationException", text, 400)
 
 
-def unreadable(service: str, reason: str) -> Fault:
-    if service == "lambda":
-        text = f"Could not parse request body into json: {reason}"
-        return Fault("", "InvalidRequestContentException", text, 400)
-    return Fault("MalformedInput", "SerializationException", "", 400)
-
-
+@functools.lru_cache(maxsize=1_000)
 def find_operation(service: str, name: str) -> OperationModel | None:
     """An operation of a service as botocore knows it."""
     try:
-        return botocore.session.get_session().get_service_model(service).operation_model(name)
+        return get_service_model(service).operation_model(name)
     except (UnknownServiceError, OperationNotFoundError):
         return None
 
 
-def no_such_path(_error: Exception) -> Any:
-    """Lambda's answer to a path that is none of its API."""
-    body = json.dumps({"Message": "Unable to determine service/operation name to be authorized"})
-    return body, 403, {"x-amzn-ErrorType": "AccessDeniedException"}
+@functools.lru_cache(maxsize=100)
+def is_known(service: str) -> bool:
+    """Whether botocore knows the service by the name that its calls are signed with."""
+    try:
+        return bool(get_service_model(service))
+    except UnknownServiceError:
+        return False

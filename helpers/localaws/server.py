@@ -71,10 +71,7 @@ class Application:
 
             services.start(self._folder, self.endpoint_url)
             self._services = services
-        app = create_backend_app(service)
-        if service == "lambda":
-            app.register_error_handler(404, malformed.no_such_path)
-        return app
+        return create_backend_app(service)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         answer = refuse_page(environ)
@@ -90,13 +87,21 @@ class Application:
         self, caller: Caller, environ: dict[str, Any], start_response: Callable
     ) -> Iterable[bytes]:
         """A call of an AWS API by somebody who may call."""
+        held: list[Any] = []
         try:
-            refused = self._services and self._services.refuse(environ, caller)
+            refused = malformed.refuse_form(environ, caller) or (
+                self._services and self._services.refuse(environ, caller)
+            )
             if refused:
                 return reply(refused, environ, start_response)
-            return self._moto(environ, start_response)
+            body = self._moto(environ, lambda *given: held.extend(given))
+            refused = malformed.correct(environ, caller, held[0], held[1])
         except Exception as error:
-            return reply(malformed.explain(environ, caller, error), environ, start_response)
+            refused = malformed.explain(environ, caller, error)
+        if refused:
+            return reply(refused, environ, start_response)
+        start_response(*held)
+        return body
 
     def _own_page(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         if not self._access.holds_key(environ):

@@ -7,6 +7,7 @@ report them.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -118,13 +119,7 @@ def check_time(signature: Signature, now: datetime) -> None:
 
     A presigned URL is valid for as long as it says.
     """
-    try:
-        made = datetime.strptime(signature.time, TIME_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        raise Incomplete(
-            "Date must be in ISO-8601 'basic format'. Got "
-            f"'{signature.time}'. See http://en.wikipedia.org/wiki/ISO_8601"
-        ) from None
+    made = read_time(signature.time)
     lasts = timedelta(seconds=signature.expires_s) if signature.in_url else CLOCK_MAY_DIFFER
     if made + lasts < now:
         limit = now - lasts
@@ -138,6 +133,17 @@ def check_time(signature: Signature, now: datetime) -> None:
             f"Signature not yet current: {signature.time} is still later than "
             f"{limit:{TIME_FORMAT}} ({now:{TIME_FORMAT}} + 5 min.)"
         )
+
+
+@functools.lru_cache(maxsize=100)
+def read_time(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        raise Incomplete(
+            f"Date must be in ISO-8601 'basic format'. Got '{text}'. "
+            "See http://en.wikipedia.org/wiki/ISO_8601"
+        ) from None
 
 
 def is_right(environ: dict[str, Any], body: bytes, given: Signature, secret: str) -> bool:

@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 from botocore import UNSIGNED
-from botocore.auth import S3SigV4QueryAuth, SigV4Auth
+from botocore.auth import S3SigV4QueryAuth
+from botocore.auth import SigV4Auth as Signer
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials as SigningCredentials
@@ -70,7 +71,7 @@ def sign(
 ) -> dict[str, Any]:
     target = {"X-Amz-Target": "AmazonSQS.ListQueues", "Content-Type": "application/x-amz-json-1.0"}
     request = AWSRequest("POST", url, {**target, **headers}, body)
-    SigV4Auth(SigningCredentials(key.id, key.secret), "sqs", REGION).add_auth(request)
+    Signer(SigningCredentials(key.id, key.secret), "sqs", REGION).add_auth(request)
     return as_environ(request)
 
 
@@ -103,7 +104,7 @@ def test_a_path_is_signed_as_it_is_sent(url) -> None:
 
 def test_any_header_may_be_signed_also_with_blanks() -> None:
     request = AWSRequest("POST", "http://localhost:5000/", {"X-One": " a   b "}, b"")
-    SigV4Auth(SigningCredentials(KEY.id, KEY.secret), "sqs", REGION).add_auth(request)
+    Signer(SigningCredentials(KEY.id, KEY.secret), "sqs", REGION).add_auth(request)
     assert fault_of(as_environ(request)) == ""
 
 
