@@ -29,7 +29,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from helpers.localaws import iam, malformed, sts
 from helpers.localaws.access import Access, Caller, refuse_page
 from helpers.localaws.connections import REFUSED_UNREAD, PatientServer
-from helpers.localaws.protocols import BODY, Answer, make_answer, plain_answer
+from helpers.localaws.protocols import BODY, Answer, make_answer, plain_answer, read_body
 from helpers.localaws.settings import STATUS_PATH
 
 HOST = "127.0.0.1"
@@ -88,6 +88,7 @@ class Application:
     ) -> Iterable[bytes]:
         """A call of an AWS API by somebody who may call."""
         held: list[Any] = []
+        read_body(environ)  # moto would leave nothing of it to look at afterwards
         try:
             refused = malformed.refuse_form(environ, caller) or (
                 self._services and self._services.refuse(environ, caller)
