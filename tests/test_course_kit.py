@@ -108,7 +108,8 @@ def test_local_leaves_nothing_of_a_real_account(real_profile) -> None:
         assert client.meta.region_name == target.REGION
     for session in (boto3.DEFAULT_SESSION, boto3.Session()):
         credentials = session.get_credentials()
-        assert (credentials.access_key, credentials.token) == ("test", None)
+        assert credentials.access_key == lifecycle.recorded().access_key_id
+        assert credentials.token is None
         assert "real" not in session.available_profiles
 
 
@@ -120,12 +121,22 @@ def test_local_needs_no_proxy(learner) -> None:
 
 
 def test_a_server_is_reached_by_its_url() -> None:
-    server, _ = lifecycle.start()
+    server = lifecycle.start().server
     os.environ["SQS_COURSE_TARGET"] = server.endpoint_url
     found = target.connect()
     assert (found.name, found.account) == ("server", "123456789012")
     assert server.endpoint_url in found.description
     assert boto3.client("lambda").meta.endpoint_url == server.endpoint_url
+
+
+@pytest.mark.parametrize(
+    ("given", "used"), [("LOCALAWS000000000001", "LOCALAWS000000000001"), ("AKIAREAL", "test")]
+)
+def test_a_key_of_a_real_account_is_sent_to_no_other_server(given, used) -> None:
+    os.environ.update(AWS_ACCESS_KEY_ID=given, AWS_SECRET_ACCESS_KEY="secret")
+    key = target.key_for("http://localhost:4566")
+    assert key.id == used
+    assert key.secret == ("secret" if used == given else "test")
 
 
 @pytest.fixture
