@@ -105,20 +105,12 @@ def explain(environ: dict[str, Any], caller: Caller, error: Exception) -> Answer
     return error_answer(environ, caller.service, fault)
 
 
-def correct(
-    environ: dict[str, Any], caller: Caller, status: str, headers: list[tuple[str, str]]
-) -> Answer | None:
-    """AWS's answer to a call that moto refused, where the call itself has a fault."""
-    if status[:3] not in SUSPICIOUS:
-        return None
+def correct(environ: dict[str, Any], caller: Caller, body: bytes) -> Answer | None:
+    """AWS's answer to a call that moto refused with `body`, where the call itself has a fault."""
     fault = find_fault(environ, caller.service)
-    if fault is None and caller.service == "lambda" and not is_json(headers):
+    if fault is None and caller.service == "lambda" and (not body or body.startswith(b"<")):
         fault = NO_SUCH_PATH
     return error_answer(environ, caller.service, fault) if fault else None
-
-
-def is_json(headers: list[tuple[str, str]]) -> bool:
-    return any("json" in value for name, value in headers if name.lower() == "content-type")
 
 
 def find_fault(environ: dict[str, Any], service: str) -> Fault | None:

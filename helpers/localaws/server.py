@@ -96,7 +96,9 @@ class Application:
             if refused:
                 return reply(refused, environ, start_response)
             body = self._moto(environ, lambda *given: held.extend(given))
-            refused = malformed.correct(environ, caller, held[0], held[1])
+            if held[0][:3] in malformed.SUSPICIOUS:
+                body = [b"".join(body)]
+                refused = malformed.correct(environ, caller, body[0])
         except Exception as error:
             refused = malformed.explain(environ, caller, error)
         if refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -19,8 +20,9 @@ from botocore.config import Config
 
 from helpers import steps
 from helpers.localaws import lifecycle
+from helpers.localaws.keys import variables
 from helpers.localaws.lifecycle import has_ended
-from tests.conformance.kit import HEAD, REGION, Aws, Declared, poll
+from tests.conformance.kit import HEAD, REGION, Aws, Declared, access_keys, poll
 from tests.localaws.kit import POSIX, own_server, server_pid, wait_gone
 
 LIMIT_S = 180.0  # of any wait here; what takes seconds on an idle machine may take minutes
@@ -403,6 +405,7 @@ def test_thirty_processes_are_served_at_once(tmp_path) -> None:
         clients = [
             subprocess.Popen(
                 [sys.executable, "-c", CLIENT, endpoint_url, name],
+                env={**os.environ, **variables(endpoint_url, access_keys[endpoint_url])},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
