@@ -240,7 +240,8 @@ def find_triggers(ends: Iterable[str], all_ours: bool = False) -> list[Thing]:
     lambda_ = boto3.client("lambda")
     pages = lambda_.get_paginator("list_event_source_mappings").paginate()
     mappings = [mapping for page in pages for mapping in page["EventSourceMappings"]]
-    near = {mapping["UUID"] for mapping in mappings if {*connects(mapping)} & {*ends}}
+    alive = [mapping for mapping in mappings if mapping["State"] != "Deleting"]
+    near = {mapping["UUID"] for mapping in alive if {*connects(mapping)} & {*ends}}
     meant = [each for each in mappings if all_ours or each["UUID"] in near]
     found = [ignore_missing(lambda each=each: look_at_mapping(lambda_, each)) for each in meant]
     return [thing for thing in found if thing and (thing.ours or thing.key in near)]
@@ -279,7 +280,8 @@ def inherit(thing: Thing, owner: Thing | None) -> Thing:
 
 def refuse_names(wanted: Names) -> None:
     """Raise NotOurs if anything foreign has one of these names, or is a trigger of theirs."""
-    refuse_foreign(find(wanted))
+    if wanted != Names():
+        refuse_foreign(find(wanted))
 
 
 def refuse_foreign(things: Iterable[Thing | None], tags: dict[str, str] | None = None) -> None:

@@ -46,7 +46,7 @@ def check_order(customer: str) -> None:
     if queue is None:
         return
     if not queue.ours:  # to look at its messages is to receive them
-        say(False, "", f"{queue.name} {wrong_tag(queue)}. Its messages are not looked at.")
+        print("Not yet:", about_tag(queue))
         return
     bodies = list(read_dead_letters(sqs, queue.key)["body"])
     say(
@@ -212,6 +212,10 @@ def check_stored_order(order_id: str, amount_cents: int, limit_s: float = 3) -> 
     """Notebook 10: the table of processed orders holds this order with this amount."""
     dynamodb, name = boto3.client("dynamodb"), course.name(course.TABLE)
     key = {"order_id": {"S": order_id}}
+    table = look_at_table(dynamodb, name)
+    if table and not table.ours:
+        print("Not yet:", about_tag(table))
+        return
 
     def look() -> dict[str, Any] | None:
         answer = ignore_missing(lambda: dynamodb.get_item(TableName=name, Key=key))
@@ -227,7 +231,6 @@ def check_stored_order(order_id: str, amount_cents: int, limit_s: float = 3) -> 
         found == str(amount_cents),
         f"Order {order_id} is stored, with {amount_cents:,} cents.",
         f"Order {order_id} is stored with {found} cents, not {amount_cents}.",
-        look_at_table(dynamodb, name),
     )
 
 
@@ -284,11 +287,15 @@ def check_nothing_left() -> None:
         print(f"Left alone: {', '.join(kept)}.")
 
 
-def wrong_tag(thing: Thing) -> str:
-    """What is wrong with the tag of something that is not ours."""
-    if thing.owner is None:
-        return f"has no tag {TAG}"
-    return f"has the tag {TAG} with {thing.owner!r}, not {tags()[TAG]!r}"
+def about_tag(thing: Thing) -> str:
+    """What is wrong with the tag of something that is not ours, and what to do."""
+    wrong = f"has no tag {TAG}"
+    if thing.owner is not None:
+        wrong = f"has the tag {TAG} with {thing.owner!r}, not {tags()[TAG]!r}"
+    return (
+        f"the {thing.kind} {thing.name} {wrong}: {HOW_TO_TAG[thing.kind]}. The "
+        "clean-up would leave it alone."
+    )
 
 
 def say(right: bool, praise: str, advice: str, *made: Thing | None) -> None:
@@ -300,10 +307,5 @@ def say(right: bool, praise: str, advice: str, *made: Thing | None) -> None:
     if right and not untagged:
         print(f"Right: {praise}")
         return
-    about_tags = [
-        f"the {thing.kind} {thing.name} {wrong_tag(thing)}: {HOW_TO_TAG[thing.kind]}. The "
-        "clean-up would leave it alone."
-        for thing in untagged
-    ]
     start = f"{praise[:-1]}, but" if right else advice
-    print("Not yet:", start, *about_tags)
+    print("Not yet:", start, *map(about_tag, untagged))
