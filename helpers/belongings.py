@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from helpers import names
 from helpers.logs import log_group
@@ -343,7 +343,10 @@ def adopt(kind: str, name: str, id: str) -> Thing:
         raise ValueError(f"{kind!r} is no kind of thing; there are: {', '.join(LOOK_AT)}.")
     service, look = LOOK_AT[kind]
     client = boto3.client(service)
-    thing = look(client, id if kind == "trigger" else name)
+    try:
+        thing = look(client, id if kind == "trigger" else name)
+    except ParamValidationError:  # nothing can be called so
+        thing = None
     if thing is None:
         raise ValueError(f"There is no {kind} {name}. Nothing has been changed.")
     if (thing.name, thing.id) != (name, id):
