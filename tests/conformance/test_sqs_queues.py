@@ -16,6 +16,12 @@ NO_QUEUE = (
 )
 
 
+UNKNOWN = {
+    "G-15": "that AWS refuses tags which are not the queue's is reported; its sentence is not, nor "
+    "whether it also refuses when the queue has more tags than are given, as here."
+}
+
+
 def attributes(aws, url: str, *names: str) -> dict[str, str]:
     answer = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names or ("All",))
     return answer.get("Attributes", {})
