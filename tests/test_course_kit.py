@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tenacity import wait_none
 
-from helpers import charts, checks, clean_up, course, logs, steps, target, waiting
+from helpers import belongings, charts, checks, clean_up, course, logs, steps, target, waiting
 from helpers.localaws import lifecycle
 from helpers.target import WrongSetting
 from tests.conftest import fresh_prefix
@@ -456,7 +456,7 @@ def test_a_line_is_waited_for(group) -> None:
 # Clean-up
 
 
-def left_of_us() -> list[clean_up.Thing]:
+def left_of_us() -> list[belongings.Thing]:
     return [thing for thing in clean_up.find() if thing.ours]
 
 
@@ -477,7 +477,7 @@ def test_clean_up_deletes_ours_and_leaves_what_has_no_tag(learner) -> None:
     }
     kinds = [line.split(f" {learner}")[0].split(" /aws")[0] for line in clean_up.clean_up()]
     assert kinds == [kind for kind in clean_up.ORDER if kind != "table"]
-    assert clean_up.find() == [clean_up.Thing("queue", name, url, ours=False)]
+    assert clean_up.find() == [belongings.Thing("queue", name, url, ours=False)]
     assert sqs.get_queue_url(QueueName=name)["QueueUrl"] == url
     assert clean_up.clean_up() == []
 
@@ -519,9 +519,9 @@ def test_clean_up_spares_a_log_group_that_somebody_else_left(learner) -> None:
     client.delete_log_group(logGroupName=group)
     course.catch_up(8)
     clean_up.tag_log_groups(clean_up.find())  # as an interrupted clean-up does
-    for function in clean_up.find_functions():
+    for function in belongings.find_functions():
         clean_up.DELETE["function"](function.key)
-    for role in clean_up.find_roles():
+    for role in belongings.find_roles():
         clean_up.DELETE["role"](role.key)
     assert f"log group {group}" in clean_up.clean_up()
     assert clean_up.find() == []

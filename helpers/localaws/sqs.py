@@ -179,10 +179,9 @@ class Backend(moto_sqs.SQSBackend):
         queue = Queue(name, self.region_name, self.account_id, **kwargs)
         if existing is not None:
             rules.check_same_attributes(existing, queue, kwargs)
-        queue = self.queues.setdefault(name, queue)
-        if tags:
-            queue.tags = tags
-        return queue
+            rules.check_same_tags(existing.tags, tags or {})
+        queue.tags = tags or {}
+        return self.queues.setdefault(name, queue)
 
     def _check_not_deleted_recently(self, name: str) -> None:
         if time.monotonic() - self._deleted_at.get(name, float("-inf")) < RECREATE_AFTER_S:
