@@ -1,24 +1,27 @@
 """Asynchronous invocations (InvocationType "Event"): queued, run, tried again.
 
 After a function error Lambda tries twice more, a minute and then two minutes later
-(LS-097); a throttled event is tried again after a growing pause. What failed for good, or
-succeeded, goes to the function's destinations. This has nothing to do with retries of SQS
-messages, which are SQS's own work.
+(LS-097); a throttled event, and one that met a fault of the service, is tried again after
+a growing pause. What failed for good, or succeeded, goes to the function's destinations.
+This has nothing to do with retries of SQS messages, which are SQS's own work.
 """
 
 from __future__ import annotations
 
 import functools
-import threading
 import time
+import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
+
+from moto.awslambda.exceptions import UnknownFunctionException
 
 from helpers.localaws import destinations
 from helpers.localaws.alarms import Alarms
 from helpers.localaws.environments import Result
-from helpers.localaws.executor import Stopped, Throttled
+from helpers.localaws.executor import ACCOUNT_CONCURRENCY, Stopped, Throttled
 
 RETRY_AFTER_S = (60.0, 120.0)
 MAX_RETRIES = 2
@@ -31,7 +34,7 @@ MAX_THROTTLE_PAUSE_S = 300.0
 class Event:
     """One event on its way, and what has happened to it so far."""
 
-    name: str
+    function: Any  # as it was found last
     qualifier: str | None
     payload: bytes
     request_id: str
@@ -46,13 +49,19 @@ def alarms() -> Alarms:
     return Alarms()
 
 
+@functools.cache
+def threads() -> ThreadPoolExecutor:
+    """What events are run in: as many at once as the account may run."""
+    return ThreadPoolExecutor(ACCOUNT_CONCURRENCY, "event")
+
+
 def call_later(seconds: float, action: Callable[..., None], *arguments: Any) -> None:
-    """Call in a thread of its own, which exists from then on only."""
-    thread = threading.Thread(target=action, args=arguments, daemon=True)
+    """Call in one of the threads for events, when one is free and that time is over."""
+    submit = functools.partial(threads().submit, action, *arguments)
     if seconds:
-        alarms().set(seconds, thread.start)
+        alarms().set(seconds, submit)
     else:
-        thread.start()
+        submit()
 
 
 class AsynchronousInvocations:
@@ -66,66 +75,86 @@ class AsynchronousInvocations:
         self._later = later
 
     def submit(self, function: Any, event: bytes, request_id: str, qualifier: str | None) -> None:
-        queued = Event(function.function_name, qualifier, event, request_id)
-        self._later(0.0, self._attempt, queued)
+        self._later(0.0, self._attempt, Event(function, qualifier, event, request_id))
 
     def _attempt(self, event: Event) -> None:
-        """Run an event on the function as it is now (LS-094)."""
+        """Run an event once, and see what is to become of it.
+
+        A fault of ours is told to the server's log. It keeps the event in the queue, as a
+        fault of Lambda's own does.
+        """
         try:
-            function = self._backend.get_function(event.name, event.qualifier)
-        except Exception:  # it was deleted meanwhile
-            return
-        if function.reserved_concurrency is not None and not int(function.reserved_concurrency):
-            self._end(function, event, "ZeroReservedConcurrency")
-            return
-        try:
-            event.result = self._backend.run(
-                function, event.payload, event.request_id, event.qualifier
-            )
+            self._run(event)
         except Stopped:
-            return
+            pass
+        except UnknownFunctionException:
+            pass  # it was deleted meanwhile
         except Throttled:
-            pause = min(THROTTLE_PAUSE_S * 2**event.throttles, MAX_THROTTLE_PAUSE_S)
-            event.throttles += 1
-            self._again(function, event, pause)
+            self._put_back(event)
+        except Exception:
+            traceback.print_exc()
+            self._put_back(event)
+
+    def _run(self, event: Event) -> None:
+        """Run an event on the function as it is now (LS-094)."""
+        name = event.function.function_name
+        event.function = function = self._backend.get_function(name, event.qualifier)
+        if function.reserved_concurrency is not None and not int(function.reserved_concurrency):
+            self._end(event, "ZeroReservedConcurrency")
             return
+        event.result = self._backend.run(function, event.payload, event.request_id, event.qualifier)
         event.invocations += 1
         if event.result.error is None:
-            self._end(function, event, "Success")
-        elif event.invocations > self._settings(function, event).get(
-            "MaximumRetryAttempts", MAX_RETRIES
-        ):
-            self._end(function, event, "RetriesExhausted")
+            self._end(event, "Success")
+        elif event.invocations > self._settings(event).get("MaximumRetryAttempts", MAX_RETRIES):
+            self._end(event, "RetriesExhausted")
         else:
-            self._again(function, event, RETRY_AFTER_S[event.invocations - 1])
+            self._again(event, RETRY_AFTER_S[event.invocations - 1])
 
-    def _again(self, function: Any, event: Event, pause_s: float) -> None:
+    def _put_back(self, event: Event) -> None:
+        pause_s = min(THROTTLE_PAUSE_S * 2**event.throttles, MAX_THROTTLE_PAUSE_S)
+        event.throttles += 1
+        self._again(event, pause_s)
+
+    def _again(self, event: Event, pause_s: float) -> None:
         """Try again after a pause, unless the event would be too old then (LS-099)."""
-        limit_s = self._settings(function, event).get("MaximumEventAgeInSeconds", MAX_AGE_S)
+        limit_s = self._settings(event).get("MaximumEventAgeInSeconds", MAX_AGE_S)
         if time.monotonic() + pause_s - event.came_at >= limit_s:
-            self._end(function, event, "EventAgeExceeded")
+            self._end(event, "EventAgeExceeded")
         else:
             self._later(pause_s, self._attempt, event)
 
-    def _settings(self, function: Any, event: Event) -> dict[str, Any]:
-        return self._backend.event_invoke_config(function, event.qualifier)
+    def _settings(self, event: Event) -> dict[str, Any]:
+        return self._backend.event_invoke_config(event.function, event.qualifier)
 
-    def _end(self, function: Any, event: Event, condition: str) -> None:
-        """Tell the function's destination and its dead-letter queue how an event ended."""
-        settings = self._settings(function, event).get("DestinationConfig", {})
+    def _end(self, event: Event, condition: str) -> None:
+        """Tell the function's destination and its dead-letter queue how an event ended.
+
+        When one of them cannot be told, the other one still is.
+        """
+        for tell in (self._tell_destination, self._tell_dead_letter_queue):
+            try:
+                tell(event, condition)
+            except Exception:
+                traceback.print_exc()
+
+    def _tell_destination(self, event: Event, condition: str) -> None:
+        settings = self._settings(event).get("DestinationConfig", {})
         wanted = "OnSuccess" if condition == "Success" else "OnFailure"
         arn = settings.get(wanted, {}).get("Destination")
         if arn:
             record = destinations.make_record(
-                function,
+                event.function,
                 event.payload,
                 event.request_id,
                 condition,
                 event.invocations,
                 event.result,
             )
-            destinations.deliver(self._backend, function, arn, record)
-        if condition != "Success" and function.dead_letter_arn:
+            destinations.deliver(self._backend, event.function, arn, record)
+
+    def _tell_dead_letter_queue(self, event: Event, condition: str) -> None:
+        if condition != "Success" and event.function.dead_letter_arn:
             destinations.dead_letter(
-                self._backend, function, event.payload, event.request_id, event.result
+                self._backend, event.function, event.payload, event.request_id, event.result
             )

@@ -12,6 +12,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from moto.awslambda.exceptions import UnknownFunctionException
 from moto.sqs.exceptions import SQSException
 
 from helpers.localaws.environments import Result, make_trace_id
@@ -63,7 +64,10 @@ def deliver(backend: Any, function: Any, arn: str, record: dict[str, Any]) -> No
     if ":sqs:" in arn:
         send_to_queue(backend, function, arn, text, {})
     elif ":lambda:" in arn and allows(function, "lambda:InvokeFunction", arn):
-        target = backend.get_function(arn)
+        try:
+            target = backend.get_function(arn)
+        except UnknownFunctionException:
+            return  # it was deleted: nobody hears of that either
         backend.asynchronous.submit(target, text.encode(), str(uuid.uuid4()), None)
 
 

@@ -14,13 +14,10 @@ from __future__ import annotations
 import functools
 import json
 import os
-import shutil
 import signal
 import struct
-import subprocess
 import sys
 import sysconfig
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -29,15 +26,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-import psutil
-
 from helpers.localaws import logs, worker
 from helpers.localaws.alarms import Alarms
 from helpers.localaws.logs import LogStream
+from helpers.localaws.packages import Package, remove_tree
 from helpers.localaws.raw_output import RawOutput
+from helpers.localaws.worker_process import MARK, WorkerProcess, kill_strays
 
 INIT_LIMIT_S = 10.0
 MAX_RESPONSE_BYTES = 6_291_556  # LS-041
+READ_AWAY_BYTES = 2**20
+TIME_OUT, OUT_OF_MEMORY = "time-out", "out of memory"
 FRAME_HEAD = struct.Struct(">cQI")
 
 
@@ -85,12 +84,16 @@ class Failure:
 
 
 class Environment:
-    """One execution environment of one version of a function."""
+    """One execution environment of one version of a function.
+
+    After an exception of `invoke` nothing is known of the worker, which may be about to
+    answer: such an environment must not be used again.
+    """
 
     def __init__(
         self,
         function: Function,
-        package_folder: Path,
+        package: Package,
         folder: Path,
         credentials: dict[str, str],
         endpoint_url: str,
@@ -98,23 +101,29 @@ class Environment:
         alarms: Alarms,
     ) -> None:
         self.function = function
+        self.package = package
+        self.credentials = credentials
         self.idle_since = time.monotonic()
         self.busy = False
         self._killed = False
-        self.package_folder = package_folder
         self._folder = folder
         self._alarms = alarms
         self._log = LogStream(function, may_write_logs)
         self._platform = logs.platform(self._log, function)
-        self._variables = worker_variables(
-            function, credentials, endpoint_url, folder, self._log.name
-        )
-        self._process: subprocess.Popen | None = None
+        self._process: WorkerProcess | None = None
         self._started_before = False
         self._max_memory_mb = 0
-        self._out_of_memory = False
-        folder.mkdir(parents=True)
-        self._raw_output = RawOutput(folder.with_suffix(".output"))
+        home = folder / "tmp"
+        self._variables = worker_variables(
+            function, credentials, endpoint_url, home, self._log.name
+        )
+        home.mkdir(parents=True)
+        self._raw_output = RawOutput(folder / "output")
+
+    @property
+    def name(self) -> str:
+        """The name of its log stream, which no other environment has."""
+        return self._log.name
 
     # -- an invocation -----------------------------------------------------------------
 
@@ -127,7 +136,8 @@ class Environment:
             self.busy = False
 
     def _invoke(self, event: bytes, request_id: str, invoked_arn: str, headers: dict) -> Result:
-        self._log.start_tail()
+        self._log.begin()
+        self._raw_output.begin()
         init_ms = self._make_ready(request_id)
         started = time.perf_counter()
         timeout_s = float(self.function.timeout_s)
@@ -169,9 +179,10 @@ class Environment:
 
         Without a worker afterwards, the init is done (again) as a part of the invocation.
         """
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and not self._process.has_ended():
             return None
         self._stop_worker()
+        self.package.make_whole()
         self._platform.init_start()
         self._log.start_tail()
         if self._started_before:
@@ -183,66 +194,67 @@ class Environment:
     def _init(self, phase: str, limit_s: float, request_id: str) -> tuple[float, Failure | None]:
         """Start the worker and let it import the handler. Without success there is none then."""
         started = time.perf_counter()
-        self._start_worker()
-        with self._limit(limit_s) as timed_out:
-            kind, data = self._read_until_done(worker.READY, worker.INIT_ERROR)
+        process = self._start_worker()
+        with self._limit(limit_s, process):
+            kind, data = self._read_until_done(process, worker.READY, worker.INIT_ERROR)
         duration_ms = (time.perf_counter() - started) * 1000
         self._log.end_of_print()
         if kind == worker.READY:
             self._max_memory()
             return duration_ms, None
         if kind == worker.INIT_ERROR:
-            error_type = reported_error_type(json.loads(data)["errorType"])
-            failure = Failure(self._as_aws(data), "error", error_type)
+            failure = self._failed_init(data)
         else:
-            failure = self._ended_early(request_id, timed_out.is_set())
+            failure = self._ended_early(request_id, process)
         self._stop_worker()
-        if timed_out.is_set():
+        if failure.status == "timeout":
             duration_ms = limit_s * 1000
         self._platform.init_report(duration_ms, phase, failure.status, failure.error_type)
         return duration_ms, failure
+
+    def _failed_init(self, data: bytes) -> Failure:
+        if len(data) > MAX_RESPONSE_BYTES:
+            return response_too_large("error")
+        error_type = reported_error_type(json.loads(data)["errorType"])
+        return Failure(self._as_aws(data), "error", error_type)
 
     def _exchange(
         self, event: bytes, headers: dict, request_id: str, limit_s: float
     ) -> tuple[bytes, Failure | None]:
         """Hand the event to the worker and read until its answer."""
-        with self._limit(limit_s) as timed_out:
+        process = self._process
+        with self._limit(limit_s, process):
             try:
                 head = json.dumps(headers).encode()
-                self._process.stdin.write(struct.pack(">II", len(head), len(event)) + head + event)
-                self._process.stdin.flush()
+                process.stdin.write(struct.pack(">II", len(head), len(event)) + head + event)
+                process.stdin.flush()
             except OSError:
                 pass  # it died: the read below finds the end of its output
-            kind, data = self._read_until_done(worker.RESULT, worker.ERROR)
-        if kind == worker.RESULT and len(data) > MAX_RESPONSE_BYTES:
+            kind, data = self._read_until_done(process, worker.RESULT, worker.ERROR)
+        if kind is None:
+            failure = self._ended_early(request_id, process)
+            self._stop_worker()
+            return b"", failure
+        if len(data) > MAX_RESPONSE_BYTES:
             return b"", response_too_large()
-        if kind == worker.RESULT:
-            return self._as_aws(data), None
         if kind == worker.ERROR:
             return b"", Failure(self._as_aws(data), None, None)
-        failure = self._ended_early(request_id, timed_out.is_set())
-        self._stop_worker()
-        return b"", failure
+        return self._as_aws(data), None
 
     @contextmanager
-    def _limit(self, seconds: float) -> Iterator[threading.Event]:
-        """Kill the worker when this takes longer, as the event given here then tells."""
-        process, timed_out = self._process, threading.Event()
-
-        def give_up() -> None:
-            timed_out.set()
-            kill_tree(process)
-
-        cancel = self._alarms.set(seconds, give_up)
+    def _limit(self, seconds: float, process: WorkerProcess) -> Iterator[None]:
+        """Kill the worker when this takes longer."""
+        alarm = self._alarms.set(seconds, lambda: process.end(TIME_OUT))
         try:
-            yield timed_out
+            yield
         finally:
-            if not cancel():
-                kill_tree(process)  # it is being killed: nobody shall be handed to it now
+            if not alarm.cancel():
+                process.end(TIME_OUT)  # it is being killed: nobody shall be handed to it now
 
-    def _read_until_done(self, *wanted: bytes) -> tuple[bytes | None, bytes]:
+    def _read_until_done(
+        self, process: WorkerProcess, *wanted: bytes
+    ) -> tuple[bytes | None, bytes]:
         """Log what the worker writes until a frame of a wanted kind, or until it has ended."""
-        process = self._process
         while frame := read_frame(process.stdout):
             kind, raw_bytes, data = frame
             self._log_raw(self._raw_output.up_to(raw_bytes))
@@ -251,7 +263,7 @@ class Environment:
             if kind == worker.PRINTED:
                 self._log.printed(self._as_aws(data))
             elif kind == worker.LOGGED:
-                self._log.event(self._as_aws(data).decode())
+                self._log.event(self._as_aws(data).decode(errors="replace"))
         process.wait()
         self._log_raw(self._raw_output.rest())
         return None, b""
@@ -260,98 +272,87 @@ class Environment:
         if data:
             self._log.printed(self._as_aws(data))
 
-    def _ended_early(self, request_id: str, timed_out: bool) -> Failure:
+    def _ended_early(self, request_id: str, process: WorkerProcess) -> Failure:
         """Why a worker ended without an answer: time-out, exit or crash (LS-038, LS-039)."""
-        if timed_out:
+        if process.killed_by == TIME_OUT:
             error_type, status = "Sandbox.Timedout", "timeout"
             text = f"Task timed out after {self.function.timeout_s:.2f} seconds"
-        elif self._out_of_memory:
+        elif process.killed_by == OUT_OF_MEMORY:
             error_type, status = "Runtime.OutOfMemory", "error"
             text = "Runtime exited with error: signal: killed"
         else:
             error_type, status = "Runtime.ExitError", "error"
-            text = describe_exit(self._process.wait())
+            text = describe_exit(process.end())
         payload = compact_json(
             {"errorType": error_type, "errorMessage": f"RequestId: {request_id} Error: {text}"}
         )
-        return Failure(payload, status, None if timed_out else error_type)
+        return Failure(payload, status, None if status == "timeout" else error_type)
 
     # -- the worker process ------------------------------------------------------------
 
-    def _start_worker(self) -> None:
-        self._out_of_memory = False
+    def _start_worker(self) -> WorkerProcess:
         with self._raw_output.for_worker() as output:
-            self._process = subprocess.Popen(
-                self._command(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                env=self._variables,
-                cwd=self.package_folder,
-                **own_process_group(),
-            )
+            process = WorkerProcess(self._command(), self._variables, self.package.folder, output)
+        self._process = process
         if self._killed:
-            kill_tree(self._process)
+            process.end()
+        return process
 
     def _command(self) -> list[str]:
         command = [
             *(sys.executable, "-I", "-S", "-B", "-X", "utf8"),
-            *(worker.__file__, str(self.package_folder), *library_folders()),
+            *(worker.__file__, str(self.package.folder), *library_folders()),
         ]
         wrapper = self.function.variables.get("AWS_LAMBDA_EXEC_WRAPPER")
         if wrapper and os.name == "posix":
-            here = wrapper.replace("/var/task", str(self.package_folder), 1)
+            here = wrapper.replace("/var/task", str(self.package.folder), 1)
             return ["/bin/sh", "-c", 'exec "$0" "$@"', here, *command]
         return command
 
     def _stop_worker(self) -> None:
+        """End the worker and all that it started; the next one begins with nothing of it."""
         process, self._process = self._process, None
         if process is not None:
-            kill_tree(process)
-            for pipe in (process.stdin, process.stdout):
-                try:
-                    pipe.close()
-                except OSError:
-                    pass
+            process.close()
+            kill_strays({self.name})
 
     def kill(self) -> None:
         """End the process for good; an invocation that runs ends with an error."""
         self._killed = True
         process = self._process
         if process is not None:
-            kill_tree(process)
+            process.end()
 
-    def stop(self) -> None:
-        """End the process and remove the folder, when no invocation runs."""
-        self._stop_worker()
-        self._raw_output.remove()
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def remove(self) -> None:
+        """Remove what it has on disk, when it was killed and no invocation runs."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
+        self._raw_output.close()
+        remove_tree(self._folder)
 
-    def check_memory(self) -> None:
-        """Kill the worker if it uses more memory than the function has."""
+    def check_limits(self) -> None:
+        """Kill the worker if it uses more memory than the function has; keep the disk free."""
+        self._raw_output.limit()
         process = self._process
-        if process is not None and self._used_memory(process) > self.function.memory_mb:
-            self._out_of_memory = True
-            kill_tree(process)
+        if self.busy and process is not None and self._used(process) > self.function.memory_mb:
+            process.end(OUT_OF_MEMORY)
 
-    def _used_memory(self, process: subprocess.Popen) -> int:
+    def _used(self, process: WorkerProcess) -> int:
         """What the worker uses now, in MB."""
-        try:
-            used = -(-psutil.Process(process.pid).memory_info().rss // 2**20)
-        except psutil.Error:
-            return 0  # it is gone
+        used = process.used_memory()
         self._max_memory_mb = min(max(self._max_memory_mb, used), self.function.memory_mb)
         return used
 
     def _max_memory(self) -> int:
         """The most memory in MB that this environment was seen to use."""
         if self._process is not None:
-            self._used_memory(self._process)
+            self._used(self._process)
         return self._max_memory_mb
 
     def _as_aws(self, text: bytes) -> bytes:
         """Paths of this machine as a function on AWS would see them."""
-        for here, there in aws_paths(str(self.package_folder), self.function.runtime):
+        for here, there in aws_paths(str(self.package.folder), self.function.runtime):
             text = text.replace(here, there)
         return text
 
@@ -380,7 +381,7 @@ def worker_variables(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        MARK: log_stream,
         "AWS_LAMBDA_RUNTIME_API": "169.254.100.1:9001",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
@@ -429,41 +430,28 @@ def aws_paths(package_folder: str, runtime: str) -> list[tuple[bytes, bytes]]:
 def read_frame(pipe: IO[bytes]) -> tuple[bytes, int, bytes] | None:
     """The worker's next frame: its kind, the size of the raw output before it, its data.
 
-    None at the end of its output, also when that is in the middle of a frame.
+    Of more data than an answer may have, one byte too many is kept, which shows it. None at
+    the end of its output, also when that is in the middle of a frame.
     """
     head = pipe.read(FRAME_HEAD.size)
     if len(head) < FRAME_HEAD.size:
         return None
     kind, raw_bytes, size = FRAME_HEAD.unpack(head)
-    data = pipe.read(size)
-    return (kind, raw_bytes, data) if len(data) == size else None
+    kept = min(size, MAX_RESPONSE_BYTES + 1)
+    data = pipe.read(kept)
+    if len(data) < kept or not read_away(pipe, size - kept):
+        return None
+    return kind, raw_bytes, data
 
 
-def own_process_group() -> dict:
-    """Popen arguments that keep a terminal's Ctrl-C away from the workers."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
-
-
-def kill_tree(process: subprocess.Popen) -> None:
-    """Kill a worker and what it started."""
-    try:
-        family = psutil.Process(process.pid).children(recursive=True)
-    except psutil.Error:
-        family = []
-    process.kill()
-    if os.name == "posix":
-        try:
-            os.killpg(process.pid, signal.SIGKILL)  # children whose parents have ended too
-        except OSError:
-            pass  # there are none
-    for child in family:
-        try:
-            child.kill()
-        except psutil.Error:
-            pass
-    process.wait()
+def read_away(pipe: IO[bytes], count: int) -> bool:
+    """Read bytes that nobody wants. Tells whether they were all there."""
+    while count:
+        data = pipe.read(min(count, READ_AWAY_BYTES))
+        if not data:
+            return False
+        count -= len(data)
+    return True
 
 
 def make_trace_id() -> str:
@@ -487,13 +475,13 @@ def describe_exit(code: int) -> str:
     return f"Runtime exited with error: exit status {code}"
 
 
-def response_too_large() -> Failure:
+def response_too_large(status: str | None = None) -> Failure:
     payload = {
         "errorMessage": "Response payload size exceeded maximum allowed payload size "
         f"({MAX_RESPONSE_BYTES} bytes).",
         "errorType": "Function.ResponseSizeTooLarge",
     }
-    return Failure(compact_json(payload), None, None)
+    return Failure(compact_json(payload), status, status and payload["errorType"])
 
 
 def compact_json(value: dict) -> bytes:

@@ -6,22 +6,23 @@ away when its function changes or when it has been idle for long.
 
 from __future__ import annotations
 
-import io
 import itertools
-import shutil
 import threading
 import time
-import zipfile
-from collections import Counter
+import traceback
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from helpers.localaws.alarms import Alarms
 from helpers.localaws.environments import Environment, Function, Result
+from helpers.localaws.packages import Packages, remove_tree
+from helpers.localaws.worker_process import kill_strays
 
 IDLE_LIMIT_S = 600.0
 SWEEP_EVERY_S = 30.0
-MEMORY_CHECK_S = 0.1
+WATCH_EVERY_S = 0.1
 END_LIMIT_S = 5.0  # for invocations to end when their workers are killed
 ACCOUNT_CONCURRENCY = 100  # of invocations at once; AWS gives new accounts as few as 10
 
@@ -43,6 +44,8 @@ class Executor:
 
     `role_credentials(function)` gives the role's temporary credentials as environment
     variables, `may_write_logs(function)` tells whether the role may write logs.
+    `forget_credentials(variables)` is called once for all credentials that were given, when
+    their environment has ended.
     """
 
     def __init__(
@@ -51,22 +54,24 @@ class Executor:
         endpoint_url: str,
         role_credentials: Callable[[Function], dict[str, str]],
         may_write_logs: Callable[[Function], bool],
+        forget_credentials: Callable[[dict[str, str]], None] = lambda variables: None,
     ) -> None:
         self._folder = folder
         self._endpoint_url = endpoint_url
         self._role_credentials = role_credentials
         self._may_write_logs = may_write_logs
+        self._forget_credentials = forget_credentials
         self._alarms = Alarms()
+        self._packages = Packages(folder / "packages")
         self._lock = threading.Lock()
-        self._idle: dict[str, list[Environment]] = {}
+        self._idle: defaultdict[str, list[Environment]] = defaultdict(list)
         self._revisions: dict[str, str] = {}
         self._running: Counter[str] = Counter()
-        self._environments: set[Environment] = set()
-        self._package_users: Counter[Path] = Counter()
+        self._environments: set[Environment] = set()  # that have not ended
         self._numbers = itertools.count(1)
         self._stopped = False
         self._alarms.set(SWEEP_EVERY_S, self._sweep)
-        threading.Thread(target=self._watch_memory, name="memory", daemon=True).start()
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def invoke(
         self,
@@ -80,13 +85,20 @@ class Executor:
         """Invoke a function and wait for its answer.
 
         `reserved` is the function's reserved concurrency. Raises Throttled when that, or
-        the account's concurrency, is used up.
+        the account's concurrency, is used up. Whatever else is raised, from a package that
+        cannot be unpacked to a fault of ours: the environment is thrown away, for its worker
+        may still hold an answer that belongs to nobody else.
         """
         environment = self._lease(function, reserved)
         try:
-            return environment.invoke(event, request_id, invoked_arn or function.arn, headers or {})
-        finally:
-            self._release(environment)
+            result = environment.invoke(
+                event, request_id, invoked_arn or function.arn, headers or {}
+            )
+        except BaseException:
+            self._release(environment, reusable=False)
+            raise
+        self._release(environment, reusable=True)
+        return result
 
     def _lease(self, function: Function, reserved: int | None) -> Environment:
         with self._lock:
@@ -98,13 +110,11 @@ class Executor:
                 raise Throttled("ConcurrentInvocationLimitExceeded")
             self._running[function.unqualified_arn] += 1
             retired = self._use_revision(function)
-            idle = self._idle.setdefault(function.arn, [])
+            idle = self._idle[function.arn]
             environment = idle.pop() if idle else None
-        self._end(retired)
-        if environment is not None:
-            return environment
         try:
-            return self._new_environment(function)
+            self._end(retired)
+            return environment or self._new_environment(function)
         except BaseException:
             with self._lock:
                 self._running[function.unqualified_arn] -= 1
@@ -115,21 +125,26 @@ class Executor:
         if self._revisions.get(function.arn) == function.revision:
             return []
         self._revisions[function.arn] = function.revision
-        retired = self._idle.pop(function.arn, [])
-        self._environments.difference_update(retired)
-        return retired
+        return self._idle.pop(function.arn, [])
 
     def _new_environment(self, function: Function) -> Environment:
-        number = next(self._numbers)
-        environment = Environment(
-            function,
-            self._unpacked(function),
-            self._folder / "environments" / str(number),
-            self._role_credentials(function),
-            self._endpoint_url,
-            lambda: self._may_write_logs(function),
-            self._alarms,
-        )
+        folder = self._folder / "environments" / str(next(self._numbers))
+        with ExitStack() as undo:
+            package = self._packages.borrow(function.arn, function.revision, function.package)
+            undo.callback(self._packages.give_back, package)
+            credentials = self._role_credentials(function)
+            undo.callback(self._forget_credentials, credentials)
+            undo.callback(remove_tree, folder)
+            environment = Environment(
+                function,
+                package,
+                folder,
+                credentials,
+                self._endpoint_url,
+                lambda: self._may_write_logs(function),
+                self._alarms,
+            )
+            undo.pop_all()
         with self._lock:
             self._environments.add(environment)
             stopped = self._stopped
@@ -137,36 +152,37 @@ class Executor:
             environment.kill()
         return environment
 
-    def _unpacked(self, function: Function) -> Path:
-        with self._lock:
-            folder = self._folder / "packages" / f"{function.name}-{function.revision}"
-            if not folder.exists():
-                unpack(function.package, folder)
-            self._package_users[folder] += 1
-            return folder
-
     def _end(self, environments: list[Environment]) -> None:
-        """End environments, and remove the packages that nothing can use any more."""
-        for environment in environments:
-            environment.stop()
-            folder, revision = environment.package_folder, environment.function.revision
-            with self._lock:
-                self._package_users[folder] -= 1
-                unused = not self._package_users[folder]
-                if unused and revision not in self._revisions.values():
-                    del self._package_users[folder]
-                    shutil.rmtree(folder, ignore_errors=True)
+        """End environments that nobody uses, and give back what they had.
 
-    def _release(self, environment: Environment) -> None:
+        A step that fails is told to the server's log and keeps no other from being taken.
+        """
+        with self._lock:
+            ended = [each for each in environments if each in self._environments]
+            self._environments.difference_update(ended)
+        if not ended:
+            return
+        try:
+            with ExitStack() as steps:  # it takes the last one first
+                for environment in ended:
+                    steps.callback(self._forget_credentials, environment.credentials)
+                    steps.callback(self._packages.give_back, environment.package)
+                    steps.callback(environment.remove)
+                steps.callback(kill_strays, {environment.name for environment in ended})
+                for environment in ended:
+                    steps.callback(environment.kill)
+        except Exception:
+            traceback.print_exc()
+
+    def _release(self, environment: Environment, reusable: bool) -> None:
         function = environment.function
         environment.idle_since = time.monotonic()
         with self._lock:
             self._running[function.unqualified_arn] -= 1
             current = self._revisions.get(function.arn) == function.revision
-            if current and not self._stopped:
+            if reusable and current and not self._stopped:
                 self._idle[function.arn].append(environment)
                 return
-            self._environments.discard(environment)
         self._end([environment])
 
     def retire(self, unqualified_arn: str) -> None:
@@ -177,22 +193,25 @@ class Executor:
             for arn in arns:
                 del self._revisions[arn]
             retired = [env for arn in arns for env in self._idle.pop(arn, [])]
-            self._environments.difference_update(retired)
         self._end(retired)
 
     def stop(self) -> None:
         """End all workers, busy ones too, and wait until nobody uses their folders."""
         with self._lock:
             self._stopped = True
-            environments, self._environments = self._environments, set()
+            environments = list(self._environments)
             self._idle.clear()
         for environment in environments:
             environment.kill()
         deadline = time.monotonic() + END_LIMIT_S
-        while self._running.total() and time.monotonic() < deadline:
+        while self._is_running() and time.monotonic() < deadline:
             time.sleep(0.01)
-        for environment in environments:
-            environment.stop()
+        self._end(environments)
+        self._packages.remove_all()
+
+    def _is_running(self) -> bool:
+        with self._lock:
+            return self._running.total() > 0
 
     def _sweep(self) -> None:
         """Throw away environments that have been idle for long."""
@@ -201,24 +220,18 @@ class Executor:
             tired = [e for idle in self._idle.values() for e in idle if e.idle_since < oldest]
             for environment in tired:
                 self._idle[environment.function.arn].remove(environment)
-            self._environments.difference_update(tired)
         self._end(tired)
-        self._alarms.set(SWEEP_EVERY_S, self._sweep)
+        if not self._stopped:
+            self._alarms.set(SWEEP_EVERY_S, self._sweep)
 
-    def _watch_memory(self) -> None:
-        """Look from time to time whether a running handler uses more than its memory."""
+    def _watch(self) -> None:
+        """Look from time to time whether a handler uses more than its memory or much disk."""
         while not self._stopped:
-            time.sleep(MEMORY_CHECK_S)
+            time.sleep(WATCH_EVERY_S)
             with self._lock:
-                busy = [each for each in self._environments if each.busy]
-            for environment in busy:
-                environment.check_memory()
-
-
-def unpack(package: bytes, folder: Path) -> None:
-    """Unpack a deployment package. `ZipFile` keeps every path inside the folder."""
-    partial = folder.with_name(folder.name + ".partial")
-    with zipfile.ZipFile(io.BytesIO(package)) as archive:
-        archive.extractall(partial)
-    partial.mkdir(parents=True, exist_ok=True)
-    partial.rename(folder)
+                environments = list(self._environments)
+            for environment in environments:
+                try:
+                    environment.check_limits()
+                except Exception:  # the others are to be watched on
+                    traceback.print_exc()

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import stat
 import zipfile
 from typing import Any
 
@@ -26,6 +27,7 @@ MAX_REQUEST_BYTES = 70_167_211  # LS-085, as the next two
 MAX_ZIP_BYTES = 52_428_800
 MAX_UNZIPPED_BYTES = 262_144_000
 MAX_ENVIRONMENT_BYTES = 4096
+MAX_FILE_NAME_BYTES = 255  # of Linux's file systems
 MAX_NAME = 64
 MAX_TIMEOUT_S = 900
 # What a new account may have; for others it is 10,240 MB. Lambda Developer Guide, "Troubleshoot
@@ -220,17 +222,42 @@ def check_code(account: str, partition: str, code: dict[str, Any]) -> None:
 
 
 def check_package(package: bytes) -> None:
+    """The zip file can be unpacked, on this machine too, and is not too large."""
     try:
         with zipfile.ZipFile(io.BytesIO(package)) as archive:
             unzipped = sum(entry.file_size for entry in archive.infolist())
-    except zipfile.BadZipFile:
+            readable = unzipped > MAX_UNZIPPED_BYTES or can_be_unpacked(archive)
+    except Exception:  # a damaged file can bring any error out of zipfile and its decompressors
+        readable = False
+    if not readable:
         raise InvalidParameterValueException(
             "Could not unzip uploaded file. Please check your file, then try to upload again."
-        ) from None
+        )
     if unzipped > MAX_UNZIPPED_BYTES:
         raise InvalidParameterValueException(
             f"Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes"
         )
+
+
+def can_be_unpacked(archive: zipfile.ZipFile) -> bool:
+    """Whether each entry has a path of its own below the folder, and intact contents.
+
+    Symbolic links are refused here, although AWS unpacks them: Windows has none, and a
+    handler's package could lead out of its folder.
+    """
+    files, folders = set(), {()}
+    for entry in archive.infolist():
+        path = tuple(part for part in entry.filename.split("/") if part not in ("", "."))
+        is_link = stat.S_ISLNK(entry.external_attr >> 16)
+        if is_link or entry.filename.startswith("/") or not all(map(is_file_name, path)):
+            return False
+        folders.update(path[:depth] for depth in range(len(path)))
+        (folders if entry.is_dir() else files).add(path)
+    return not files & folders and archive.testzip() is None
+
+
+def is_file_name(part: str) -> bool:
+    return part != ".." and len(part.encode()) <= MAX_FILE_NAME_BYTES
 
 
 def s3_object(account: str, partition: str, bucket: str, key: str) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 import time
 import uuid
 from collections.abc import Iterable
@@ -22,8 +23,10 @@ from moto.awslambda import urls as moto_urls
 from moto.awslambda.exceptions import (
     ConflictException,
     InvalidParameterValueException,
+    UnknownFunctionException,
     UnknownLayerVersionException,
 )
+from moto.awslambda.utils import make_function_arn
 from moto.awslambda_simple import models as moto_simple
 
 from helpers.localaws import environments, event_invoke_config, invocations, mappings
@@ -235,8 +238,27 @@ class Alias(moto_lambda.LambdaAlias):
         return shown
 
 
+class FunctionsByName(dict):
+    """One that is not there, or has been deleted since somebody looked, is refused as AWS does."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__()
+        self._where = region_name, account_id
+
+    def __missing__(self, name: str) -> None:
+        raise UnknownFunctionException(make_function_arn(*self._where, name))
+
+
 class Storage(moto_lambda.LambdaStorage):
     """moto's functions by name, found by all spellings of a name, and their versions."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self._functions = FunctionsByName(region_name, account_id)
+
+    def latest(self) -> list[Function]:
+        """The functions of this moment; others may come and go while the caller reads."""
+        return [each["latest"] for each in list(self._functions.values()) if each["latest"]]
 
     def split_name(self, given: str, qualifier: str | None = None) -> tuple[str, str | None]:
         return rules.split_name(given, qualifier, self.region_name)
@@ -310,9 +332,14 @@ class Backend(
     event_invoke_config.EventInvokeConfigsMixin,
     moto_simple.LambdaSimpleBackend,
 ):
-    """Lambda in one account and region."""
+    """Lambda in one account and region.
+
+    What looks before it changes something holds `_changes`: of several calls at once that
+    exclude each other, one succeeds. Nothing slow is done under it.
+    """
 
     def __init__(self, region_name: str, account_id: str) -> None:
+        self._changes = threading.RLock()
         super().__init__(region_name, account_id)
         self._lambdas = Storage(region_name=region_name, account_id=account_id)
 
@@ -334,48 +361,65 @@ class Backend(
         rules.check_new(spec)
         rules.check_role(self.account_id, spec["Role"])
         rules.check_dead_letter_target(self.account_id, spec["Role"], spec)
-        if name in self._lambdas._functions:
-            raise ResourceConflict(f"Function already exist: {name}")
+        self._check_is_new(name)
         rules.check_code(self.account_id, self.partition, spec["Code"])
         function = Function(self.account_id, {**spec, "FunctionName": name}, self.region_name)
-        self._lambdas.put_function(function)
-        if spec.get("Publish"):
-            self.publish_version(name)
+        with self._changes:
+            self._check_is_new(name)
+            self._lambdas.put_function(function)
+            if spec.get("Publish"):
+                self.publish_version(name)
+        return function
+
+    def _check_is_new(self, name: str) -> None:
+        if name in self._lambdas._functions:
+            raise ResourceConflict(f"Function already exist: {name}")
+
+    def _to_change(self, name: str, qualifier: str | None, body: dict[str, Any]) -> Function:
+        """The function, if it is the one that the caller expects and no update goes on."""
+        function = self.get_function(name, qualifier)
+        function.check_revision(body.get("RevisionId"))
+        rules.check_not_updating(function)
         return function
 
     def update_function_code(
         self, function_name: str, qualifier: str, body: dict[str, Any]
     ) -> dict[str, Any]:
-        function = self.get_function(function_name, qualifier)
-        function.check_revision(body.get("RevisionId"))
-        rules.check_not_updating(function)
+        self._to_change(function_name, qualifier, body)
         rules.check_code(self.account_id, self.partition, body)
-        function.update_function_code(body)
+        with self._changes:
+            latest = function = self._to_change(function_name, qualifier, body)
+            function.update_function_code(body)
+            if not body.get("DryRun"):
+                function.changed()
+            if body.get("Publish"):
+                function = self.publish_version(function.function_name)
         if not body.get("DryRun"):
-            function.changed()
-            self.executor.retire(function.function_arn)
-        if body.get("Publish"):
-            function = self.publish_version(function.function_name)
+            self.executor.retire(latest.function_arn)
         return function.get_configuration()
 
     def update_function_configuration(
         self, function_name: str, qualifier: str, body: dict[str, Any]
     ) -> dict[str, Any]:
-        function = self.get_function(function_name, qualifier)
-        function.check_revision(body.get("RevisionId"))
-        rules.check_not_updating(function)
-        rules.check_settings(body)
-        if "Role" in body:
-            rules.check_role(self.account_id, body["Role"])
-        rules.check_dead_letter_target(self.account_id, body.get("Role") or function.role, body)
-        if "Timeout" in body:
-            self.check_visibility_of_sources(function, body["Timeout"])
-        answer = function.update_configuration(body)
+        with self._changes:
+            function = self._to_change(function_name, qualifier, body)
+            rules.check_settings(body)
+            role = body.get("Role") or function.role
+            if "Role" in body:
+                rules.check_role(self.account_id, role)
+            rules.check_dead_letter_target(self.account_id, role, body)
+            if "Timeout" in body:
+                self.check_visibility_of_sources(function, body["Timeout"])
+            answer = function.update_configuration(body)
         self.executor.retire(function.function_arn)
         return answer
 
     def publish_version_if(self, function_name: str, body: dict[str, Any]) -> Function:
         """Publish a version, if $LATEST is the one that the caller expects."""
+        with self._changes:
+            return self._publish_version_if(function_name, body)
+
+    def _publish_version_if(self, function_name: str, body: dict[str, Any]) -> Function:
         latest = self._lambdas.get_function_by_name_or_arn_forbid_qualifier(function_name)
         latest.check_revision(body.get("RevisionId"))
         expected = body.get("CodeSha256")
@@ -392,13 +436,24 @@ class Backend(
             raise InvalidParameterValueException(
                 "$LATEST version cannot be deleted without deleting the function."
             )
-        function = self.get_function(name)
-        if qualifier:
-            function = self._lambdas._get_version(name, qualifier)
-            if function is None:
-                return  # LS-086: an unknown qualifier is silently accepted
-        super().delete_function(name, qualifier)
+        with self._changes:
+            function = self.get_function(name)
+            if qualifier:
+                function = self._lambdas._get_version(name, qualifier)
+                if function is None:
+                    return  # LS-086: an unknown qualifier is silently accepted
+            super().delete_function(name, qualifier)
         self.executor.retire(function.function_arn)
+
+    # -- aliases and triggers ----------------------------------------------------------
+
+    def create_alias(self, *details: Any, **named: Any) -> Alias:
+        with self._changes:
+            return super().create_alias(*details, **named)
+
+    def create_event_source_mapping(self, spec: dict[str, Any]) -> mappings.Mapping:
+        with self._changes:
+            return super().create_event_source_mapping(spec)
 
     # -- concurrency and recursion -----------------------------------------------------
 
@@ -412,11 +467,12 @@ class Backend(
             )
         if name not in self._lambdas._functions:
             raise self._lambdas.construct_unknown_function_exception(name, "$LATEST")
-        function = self.get_function(name)
-        others = self.reserved_concurrency() - (function.reserved_concurrency or 0)
-        if ACCOUNT_CONCURRENCY - others - reserved_concurrency < MIN_UNRESERVED:
-            raise unreserved_refusal()
-        function.reserved_concurrency = reserved_concurrency
+        with self._changes:
+            function = self.get_function(name)
+            others = self.reserved_concurrency() - (function.reserved_concurrency or 0)
+            if ACCOUNT_CONCURRENCY - others - reserved_concurrency < MIN_UNRESERVED:
+                raise unreserved_refusal()
+            function.reserved_concurrency = reserved_concurrency
         return reserved_concurrency
 
     def reserved_concurrency(self) -> int:

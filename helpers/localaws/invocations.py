@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import traceback
 import uuid
 from typing import Any
 from urllib.parse import unquote
@@ -16,7 +17,7 @@ from moto.sts.models import sts_backends
 from helpers.localaws import environments
 from helpers.localaws.asynchronous import AsynchronousInvocations
 from helpers.localaws.errors import NotFound, RequestTooLarge, ResourceConflict
-from helpers.localaws.executor import Executor, Throttled
+from helpers.localaws.executor import Executor, Stopped, Throttled
 from helpers.localaws.permissions import role_allows
 
 REQUEST_ID = "x-amzn-requestid"
@@ -112,6 +113,11 @@ class InvokeResponses:
             result = self.backend.run(function, event, request_id, qualifier, context)
         except Throttled as error:
             return throttled(error.reason)
+        except Stopped:
+            return service_failure("The local AWS is being stopped.")
+        except Exception as error:
+            traceback.print_exc()
+            return service_failure(f"The local AWS could not run {function.function_name}: {error}")
         headers["X-Amz-Executed-Version"] = str(function.version)
         if result.error:
             headers["X-Amz-Function-Error"] = result.error
@@ -124,6 +130,12 @@ def throttled(reason: str) -> Any:
     body = {"Reason": reason, "Type": "User", "message": "Rate Exceeded."}
     headers = {"x-amzn-errortype": "TooManyRequestsException", "status": 429}
     return 429, headers, json.dumps(body)
+
+
+def service_failure(message: str) -> Any:
+    """What Lambda answers when the fault is its own, and what clients repeat."""
+    headers = {"x-amzn-errortype": "ServiceException", "status": 500}
+    return 500, headers, json.dumps({"Type": "Service", "Message": message})
 
 
 def check_event(event: bytes, kind: str) -> None:

@@ -9,66 +9,75 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from moto.logs.models import logs_backends
 
-from helpers.localaws.messages import now_ms
-
 TAIL_BYTES = 4096  # of LogType=Tail
+MAX_EVENT_BYTES = 1_048_576  # PutLogEvents in the CloudWatch Logs API reference
 SYSTEM_LEVELS = ("DEBUG", "INFO", "WARN")
 
 
 class LogStream:
     """The log stream of one execution environment.
 
-    `may_write()` is asked before each event, because Lambda writes with the permissions of
-    the function's role: a role without `logs:*` leaves no logs, and nobody is told.
+    `may_write()` is asked once for each invocation, because Lambda writes with the
+    permissions of the function's role: a role without `logs:*` leaves no logs, and nobody
+    is told.
     """
 
-    def __init__(self, function: Any, may_write: Any) -> None:
+    def __init__(self, function: Any, may_write: Callable[[], bool]) -> None:
         self.group = function.log_group
         self.name = stream_name(function)
         self._backend = logs_backends[function.account][function.region]
-        self._may_write = may_write
-        self._lock = threading.Lock()
+        self._ask = may_write
+        self._may_write = False
         self._rest = b""
-        self._tail: list[str] = []
+        self._tail = b""
+
+    def begin(self) -> None:
+        """An invocation begins."""
+        self._may_write = self._ask()
+        self.start_tail()
 
     def event(self, text: str) -> None:
         """One log event, whatever lines it has."""
-        self._tail.append(text if text.endswith("\n") else text + "\n")
-        if not self._may_write():
-            return
-        with self._lock:
-            self._backend.ensure_log_group(self.group)
-            self._backend.ensure_log_stream(self.group, self.name)
-            self._backend.put_log_events(
-                self.group, self.name, [{"timestamp": now_ms(), "message": text}]
-            )
+        line = text if text.endswith("\n") else text + "\n"
+        self._tail = (self._tail + line.encode())[-TAIL_BYTES:]
+        if self._may_write:
+            self._backend.write(self.group, self.name, text)
 
     def printed(self, data: bytes) -> None:
         """What a function printed: an event for each line that is complete and not blank."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if line:
-                self.event(as_text(line) + "\n")
+                self._line(line, "\n")
+        if len(self._rest) > MAX_EVENT_BYTES:
+            self.end_of_print()
+
+    def _line(self, line: bytes, end: str) -> None:
+        """An event; several of them if the line is too long for one."""
+        while len(line) > MAX_EVENT_BYTES:
+            self.event(as_text(line[:MAX_EVENT_BYTES]))
+            line = line[MAX_EVENT_BYTES:]
+        self.event(as_text(line) + end)
 
     def end_of_print(self) -> None:
         """Write what was printed without a newline at its end."""
         rest, self._rest = self._rest, b""
         if rest:
-            self.event(as_text(rest))
+            self._line(rest, "")
 
     def start_tail(self) -> None:
-        self._tail = []
+        self._tail = b""
 
     def tail(self) -> bytes:
         """The last 4 KB of the log since `start_tail()`."""
-        return "".join(self._tail).encode()[-TAIL_BYTES:]
+        return self._tail
 
 
 class TextPlatform:

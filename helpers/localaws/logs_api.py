@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 from typing import Any
 
 from moto.logs import models as moto_logs
@@ -16,6 +17,7 @@ from moto.logs.exceptions import (
 from moto.logs.responses import LogsResponse
 
 from helpers.localaws.errors import CleanRefusals
+from helpers.localaws.messages import now_ms
 
 NO_STREAM = "The specified log stream does not exist."
 TERM = re.compile(r'([?-]?)("(?:[^"\\]|\\.)*"|\S+)')
@@ -46,23 +48,85 @@ class TextPattern:
         return not self._any or any(term in message for term in self._any)
 
 
+class ByName(dict):
+    """Log groups or streams by name, while handlers write and others come and go.
+
+    Who goes through them sees those of one moment. One that is not there, or not any more,
+    is refused with AWS's words.
+    """
+
+    def __init__(self, *refusal: str) -> None:
+        super().__init__()
+        self._refusal = refusal
+
+    def __missing__(self, name: str) -> None:
+        raise ResourceNotFoundException(*self._refusal)
+
+    def items(self) -> list[tuple[str, Any]]:
+        return list(super().items())
+
+    def values(self) -> list[Any]:
+        return list(super().values())
+
+
 class Backend(moto_logs.LogsBackend):
-    """moto's log groups of one account and region, with AWS's words for what is not there."""
+    """moto's log groups of one account and region, with AWS's words for what is not there.
+
+    What looks before it makes, fills or removes something holds the lock.
+    """
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        self._lock = threading.RLock()
+        super().__init__(region_name, account_id)
+        self.groups = ByName()
 
     @property
     def _url_module(self) -> Any:
         return moto_urls
 
+    def write(self, group_name: str, stream_name: str, message: str) -> None:
+        """One event of now, in a group and a stream that are made if they are not there."""
+        with self._lock:
+            self.ensure_log_group(group_name)
+            streams = self.groups[group_name].streams
+            if stream_name not in streams:
+                self.create_log_stream(group_name, stream_name)
+            streams[stream_name].put_log_events([{"timestamp": now_ms(), "message": message}])
+
+    def put_log_events(
+        self, log_group_name: str, log_stream_name: str, log_events: list[dict[str, Any]]
+    ) -> tuple[str, dict[str, Any]]:
+        with self._lock:
+            return super().put_log_events(log_group_name, log_stream_name, log_events)
+
+    def create_log_group(
+        self, log_group_name: str, tags: dict[str, str], **named: Any
+    ) -> moto_logs.LogGroup:
+        with self._lock:
+            group = super().create_log_group(log_group_name, tags, **named)
+            group.streams = ByName(NO_STREAM)
+            return group
+
+    def ensure_log_group(self, log_group_name: str) -> None:
+        with self._lock:
+            if log_group_name not in self.groups:
+                self.create_log_group(log_group_name, {})
+
+    def delete_log_group(self, log_group_name: str) -> None:
+        with self._lock:
+            super().delete_log_group(log_group_name)
+
     def create_log_stream(self, log_group_name: str, log_stream_name: str) -> None:
-        self._group(log_group_name)
-        try:
-            super().create_log_stream(log_group_name, log_stream_name)
-        except ResourceAlreadyExistsException:
-            raise stream_exists() from None
+        with self._lock:
+            try:
+                super().create_log_stream(log_group_name, log_stream_name)
+            except ResourceAlreadyExistsException:
+                raise stream_exists() from None
 
     def delete_log_stream(self, log_group_name: str, log_stream_name: str) -> None:
-        self._stream(log_group_name, log_stream_name)
-        super().delete_log_stream(log_group_name, log_stream_name)
+        with self._lock:
+            self._stream(log_group_name, log_stream_name)
+            super().delete_log_stream(log_group_name, log_stream_name)
 
     def get_log_events(
         self, log_group_name: str, log_group_id: str, log_stream_name: str, **named: Any
@@ -78,14 +142,8 @@ class Backend(moto_logs.LogsBackend):
             raise ResourceNotFoundException(f"Query {query_id} does not exist.")
         return super().get_query_results(query_id)
 
-    def _group(self, name: str) -> moto_logs.LogGroup:
-        if name not in self.groups:
-            raise ResourceNotFoundException()
-        return self.groups[name]
-
-    def _stream(self, group_name: str, name: str) -> None:
-        if name not in self._group(group_name).streams:
-            raise ResourceNotFoundException(NO_STREAM)
+    def _stream(self, group_name: str, name: str) -> moto_logs.LogStream:
+        return self.groups[group_name].streams[name]
 
 
 def stream_exists() -> ResourceAlreadyExistsException:

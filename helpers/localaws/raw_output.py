@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import IO
 
+MAX_BYTES = 8 * 2**20  # of one invocation: what comes after them is left out
+
 
 class RawOutput:
     """The file for raw output of one execution environment."""
@@ -18,7 +20,7 @@ class RawOutput:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.touch()
-        self._reader = path.open("rb", buffering=0)
+        self._file = path.open("r+b", buffering=0)
         self._bytes_read = 0
 
     def for_worker(self) -> IO[bytes]:
@@ -27,19 +29,37 @@ class RawOutput:
 
     def up_to(self, size: int) -> bytes:
         """What has not been read yet of the file's first `size` bytes."""
+        size = min(size, MAX_BYTES)
         if size <= self._bytes_read:
             return b""
-        data = self._reader.read(size - self._bytes_read)
+        data = self._file.read(size - self._bytes_read)
         self._bytes_read += len(data)
         return data
 
     def rest(self) -> bytes:
         """What has not been read yet."""
-        return self.up_to(os.fstat(self._reader.fileno()).st_size)
+        return self.up_to(self._size())
 
-    def remove(self) -> None:
-        self._reader.close()
+    def limit(self) -> None:
+        """Cut off what is beyond the limit, so that nobody can fill the disk."""
         try:
-            self._path.unlink(missing_ok=True)
+            if self._path.stat().st_size > MAX_BYTES:
+                os.truncate(self._path, MAX_BYTES)
         except OSError:
-            pass  # on Windows, while somebody has it open; the server removes it at its end
+            pass  # the environment has ended meanwhile
+
+    def begin(self) -> None:
+        """Room for another invocation's output, once the last one filled much of the file.
+
+        What is added in this moment is lost; it belongs to no invocation.
+        """
+        if self._bytes_read > MAX_BYTES // 2:
+            self._file.truncate(0)
+            self._file.seek(0)
+            self._bytes_read = 0
+
+    def _size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    def close(self) -> None:
+        self._file.close()

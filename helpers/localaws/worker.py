@@ -14,6 +14,7 @@ the event. All numbers are big-endian.
 
 import _sitebuiltins
 import builtins
+import errno
 import importlib.machinery
 import io
 import json
@@ -31,6 +32,8 @@ RUNTIME_LIBRARIES = {
     "six", "snapshot_restore_py", "urllib3",
 }  # fmt: skip
 
+MAX_PRINTED_BYTES = 2**20  # in one frame
+
 PRINTED, LOGGED, READY, INIT_ERROR, RESULT, ERROR = b"P", b"L", b"N", b"I", b"R", b"E"
 
 
@@ -44,6 +47,41 @@ class RuntimeLibraryFinder:
         if path is None and name in RUNTIME_LIBRARIES:
             return importlib.machinery.PathFinder.find_spec(name, self.folders)
         return None
+
+
+class ReadOnly:
+    """Makes a folder read-only for Python, as /var/task is: also for root, with AWS's error.
+
+    An audit hook: Python tells it what it is about to do. A path that counts from an open
+    folder (`dir_fd`) is not looked at, for the folder's name is not known.
+    """
+
+    FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+    CHANGES = {  # which arguments are paths that are changed
+        **dict.fromkeys(("os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"), slice(0, 1)),
+        **dict.fromkeys(("os.chmod", "os.chown", "os.utime"), slice(0, 1)),
+        **dict.fromkeys(("os.link", "os.symlink"), slice(1, 2)),
+        "os.rename": slice(0, 2),
+    }
+
+    def __init__(self, folder: str) -> None:
+        self._inside = (os.path.join(os.path.realpath(folder), ""), "/var/task/")
+
+    def __call__(self, event: str, arguments: tuple) -> None:
+        if event == "open":
+            path, _mode, flags = arguments
+            if flags & self.FOR_WRITING:
+                self._check(path)
+        elif event in self.CHANGES and arguments[-1] in (-1, None):
+            for path in arguments[self.CHANGES[event]]:
+                self._check(path)
+
+    def _check(self, path: object) -> None:
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            return  # an open file
+        parent, name = os.path.split(os.path.abspath(os.fsdecode(path)))
+        if os.path.join(os.path.realpath(parent), name, "").startswith(self._inside):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
 
 
 class Channel:
@@ -112,7 +150,8 @@ class PrintedBytes(io.RawIOBase):
         self.name = ("<stdin>", "<stdout>", "<stderr>")[fileno]
 
     def write(self, data: bytes) -> int:
-        self._channel.send(PRINTED, bytes(data))
+        for start in range(0, len(data), MAX_PRINTED_BYTES):
+            self._channel.send(PRINTED, bytes(data[start : start + MAX_PRINTED_BYTES]))
         return len(data)
 
     def writable(self) -> bool:
@@ -183,6 +222,8 @@ def main(task_root: str, library_folders: list[str]) -> None:
     sys.argv = [os.environ["_HANDLER"]]
     builtins.exit = builtins.quit = _sitebuiltins.Quitter("exit", "Ctrl-D")  # -S left them out
     sys.modules["runtime_client"] = runtime_client(channel)
+
+    sys.addaudithook(ReadOnly(task_root))
 
     from awslambdaric import bootstrap
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient

@@ -1,4 +1,4 @@
-"""Local AWS servers of a test's own: start them, find their processes, kill them."""
+"""What tests of the local AWS share: servers and executors of a test's own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from moto.logs.models import logs_backends
+
+from helpers import steps
+from helpers.localaws import logs_api
+from helpers.localaws.environments import Function
+from helpers.localaws.executor import Executor
 from helpers.localaws.keys import AccessKey
 from helpers.localaws.lifecycle import CHECKOUT, has_ended
-from tests.conformance.kit import access_keys, poll
+from tests.conformance.kit import REGION, access_keys, poll
 
+ACCOUNT = "123456789012"
+logs_api.install()  # before moto makes log groups of its own in this process
 POSIX = os.name == "posix"
 
 
@@ -67,3 +76,67 @@ def kill_hard(pid: int) -> None:
 
 def wait_gone(pid: int, what: str) -> None:
     poll(lambda: has_ended(pid), bool, f"{what} to be gone")
+
+
+# -- an executor in this process ------------------------------------------------------------
+
+
+def make_function(source: str, name: str = "f", revision: str = "1", **changes: Any) -> Function:
+    """What an executor must know of a function with this handler."""
+    function = Function(
+        arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
+        name=name,
+        version="$LATEST",
+        revision=revision,
+        handler="lambda_function.lambda_handler",
+        runtime="python3.13",
+        timeout_s=20,
+        memory_mb=512,
+        variables={},
+        role="role",
+        account=ACCOUNT,
+        region=REGION,
+        log_group=f"/aws/lambda/{name}",
+        package=steps.make_package(source),
+    )
+    return replace(function, **changes)
+
+
+@contextmanager
+def own_executor(folder: Path, **callables: Any) -> Iterator[Executor]:
+    """An executor whose roles may do all; `callables` are other arguments of Executor."""
+    arguments = {
+        "role_credentials": lambda function: {},
+        "may_write_logs": lambda function: True,
+        **callables,
+    }
+    executor = Executor(folder, "http://127.0.0.1:1", **arguments)
+    try:
+        yield executor
+    finally:
+        executor.stop()
+
+
+def call(executor: Executor, function: Function, event: Any = None) -> Any:
+    """What a function returns; raises ValueError with its error if it ends with one."""
+    result = executor.invoke(function, json.dumps(event).encode(), "request-id")
+    value = json.loads(result.payload)
+    if result.error:
+        raise ValueError(value["errorMessage"][:1000])
+    return value
+
+
+@contextmanager
+def threads_take_turns_often() -> Iterator[None]:
+    """Let races show that are rare otherwise."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def log_lines(function: Function) -> list[str]:
+    group = logs_backends[function.account][function.region].groups[function.log_group]
+    return [event.message for stream in group.streams.values() for event in stream.events]

@@ -11,7 +11,8 @@ import pytest
 
 from helpers import steps
 from helpers.localaws.environments import Function
-from helpers.localaws.executor import Executor, unpack
+from helpers.localaws.executor import Executor
+from helpers.localaws.packages import unpack
 from tests.conformance.kit import HEAD, REGION, Aws, Declared, poll
 from tests.localaws.kit import POSIX, kill_hard, own_server, wait_gone
 

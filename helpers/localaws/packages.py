@@ -1,0 +1,141 @@
+"""Deployment packages on disk: unpacked once, write-protected, removed with their last user."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import shutil
+import stat
+import threading
+import zipfile
+from pathlib import Path
+
+EXECUTABLE = 0o100
+
+
+class Package:
+    """The unpacked package of one version of a function."""
+
+    def __init__(self, zipped: bytes, folder: Path) -> None:
+        self.folder = folder
+        self.users = 0
+        self._zipped = zipped
+        self._lock = threading.Lock()
+        self._contents: dict[str, tuple[int, int, int]] = {}
+
+    def make_whole(self) -> None:
+        """Unpack it, unless everything is there as it was unpacked.
+
+        A handler can get around the write protection, as root without any effort. Raises
+        OSError when there is no room, and what zipfile raises for a damaged package.
+        """
+        with self._lock:
+            if not self._contents or contents(self.folder) != self._contents:
+                self._contents = {}
+                unpack(self._zipped, self.folder)
+                self._contents = contents(self.folder)
+
+
+class Packages:
+    """The packages that execution environments use now."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._packages: dict[tuple[str, str], Package] = {}
+        self._numbers = itertools.count(1)
+        self.remove_all()  # a server that was killed left its own
+
+    def borrow(self, function: str, revision: str, zipped: bytes) -> Package:
+        """The package of a function's revision, until it is given back."""
+        with self._lock:
+            package = self._packages.get((function, revision))
+            if package is None:
+                package = Package(zipped, self._folder / str(next(self._numbers)))
+                self._packages[function, revision] = package
+            package.users += 1
+            return package
+
+    def give_back(self, package: Package) -> None:
+        """Remove a package when its last user gives it back."""
+        with self._lock:
+            package.users -= 1
+            if package.users:
+                return
+            self._packages = {
+                key: each for key, each in self._packages.items() if each is not package
+            }
+        remove_tree(package.folder)
+
+    def remove_all(self) -> None:
+        remove_tree(self._folder)
+
+
+def unpack(zipped: bytes, folder: Path) -> None:
+    """Fill a folder with the contents of a zip file, write-protected, and with nothing else.
+
+    `ZipFile` keeps every path inside the folder. The folder itself stays the same one: it is
+    the working directory of others.
+    """
+    partial = folder.with_name(folder.name + ".partial")
+    try:
+        partial.mkdir(parents=True)
+        extract(zipped, partial)
+        if folder.exists():
+            make_writable(folder)
+            for old in folder.iterdir():
+                remove_tree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
+        folder.mkdir(exist_ok=True)
+        for new in partial.iterdir():
+            new.rename(folder / new.name)
+        protect(folder)
+    finally:
+        remove_tree(partial)
+
+
+def extract(zipped: bytes, folder: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
+        for entry in archive.infolist():
+            path = archive.extract(entry, folder)
+            if entry.external_attr >> 16 & EXECUTABLE and not entry.is_dir():
+                os.chmod(path, 0o755)
+
+
+def contents(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Mode, size and time of change of all that is in a folder, by its path."""
+    found = {}
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = os.path.join(parent, name)
+            about = os.lstat(path)
+            found[path] = (about.st_mode, about.st_size, about.st_mtime_ns)
+    return found
+
+
+def protect(folder: Path) -> None:
+    """Take away everybody's right to write."""
+    for parent, _folders, files in os.walk(folder, topdown=False):
+        for name in files:
+            path = os.path.join(parent, name)
+            os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) & 0o555)
+        os.chmod(parent, 0o555)
+
+
+def make_writable(folder: Path) -> None:
+    """Give the owner the right to remove what is in a folder."""
+    os.chmod(folder, 0o700)
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *(files if os.name == "nt" else ())):
+            path = os.path.join(parent, name)
+            if not os.path.islink(path):
+                os.chmod(path, 0o700)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it, write-protected or not, as far as that goes."""
+    try:
+        make_writable(folder)
+    except OSError:
+        pass  # it is gone, or somebody else's
+    shutil.rmtree(folder, ignore_errors=True)
