@@ -8,6 +8,7 @@ messages inside SendMessage and spoil their receive counts.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import Any
 
@@ -103,6 +104,7 @@ class MappingsMixin:
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self._pollers: dict[str, Poller] = {}
+        self._changing = threading.Lock()  # held from the look at the mappings to their change
 
     @property
     def sqs(self) -> Any:
@@ -113,40 +115,43 @@ class MappingsMixin:
         function = self._function_of(spec["FunctionName"])
         check_settings(spec, spec["EventSourceArn"])
         self._check_queue(function, spec["EventSourceArn"])
-        self._check_not_mapped_yet(spec["EventSourceArn"], spec["FunctionName"], function)
-        mapping = Mapping(
-            {
-                **spec,
-                "RegionName": self.region_name,
-                "AccountId": self.account_id,
-                "FunctionArn": arn_as_given(function, spec["FunctionName"]),
-            }
-        )
-        self._event_source_mappings[mapping.uuid] = mapping
-        self._pollers[mapping.uuid] = Poller(self, mapping)
+        with self._changing:
+            self._check_not_mapped_yet(spec["EventSourceArn"], spec["FunctionName"], function)
+            mapping = Mapping(
+                {
+                    **spec,
+                    "RegionName": self.region_name,
+                    "AccountId": self.account_id,
+                    "FunctionArn": arn_as_given(function, spec["FunctionName"]),
+                }
+            )
+            self._pollers[mapping.uuid] = Poller(self, mapping)
+            self._event_source_mappings[mapping.uuid] = mapping
         return mapping
 
     def update_event_source_mapping(self, uuid: str, spec: dict[str, Any]) -> Mapping:
-        mapping = self._known_mapping(uuid, "update")
-        merged = {
-            "BatchSize": mapping.batch_size,
-            "MaximumBatchingWindowInSeconds": mapping.max_batch_window,
-            **spec,
-        }
-        check_settings(merged, mapping.event_source_arn)
-        if "FunctionName" in spec:
-            function = self._function_of(spec["FunctionName"])
-            self._check_queue(function, mapping.event_source_arn)
-            mapping.function_arn = arn_as_given(function, spec["FunctionName"])
-        apply_settings(mapping, spec)
-        self._pollers[uuid].wake()
+        with self._changing:
+            mapping = self._known_mapping(uuid, "update")
+            merged = {
+                "BatchSize": mapping.batch_size,
+                "MaximumBatchingWindowInSeconds": mapping.max_batch_window,
+                **spec,
+            }
+            check_settings(merged, mapping.event_source_arn)
+            if "FunctionName" in spec:
+                function = self._function_of(spec["FunctionName"])
+                self._check_queue(function, mapping.event_source_arn)
+                mapping.function_arn = arn_as_given(function, spec["FunctionName"])
+            apply_settings(mapping, spec)
+            self._pollers[uuid].wake()
         return mapping
 
     def delete_event_source_mapping(self, uuid: str) -> Mapping:
-        mapping = self._known_mapping(uuid, "delete")
-        mapping.deleted = True
-        mapping.in_transition("Deleting")
-        self._pollers.pop(uuid).wake()
+        with self._changing:
+            mapping = self._known_mapping(uuid, "delete")
+            mapping.deleted = True
+            mapping.in_transition("Deleting")
+            self._pollers.pop(uuid).wake()
         return mapping
 
     def get_event_source_mapping(self, uuid: str) -> Mapping | None:
@@ -169,14 +174,14 @@ class MappingsMixin:
         return found
 
     def stop_mappings(self) -> None:
-        for mapping in self._event_source_mappings.values():
+        for mapping in list(self._event_source_mappings.values()):
             mapping.deleted = True
-        for poller in self._pollers.values():
+        for poller in list(self._pollers.values()):
             poller.wake()
 
     def check_visibility_of_sources(self, function: Any, timeout_s: int) -> None:
         """A function's new time-out must fit the queues that trigger it (G-01)."""
-        for mapping in self._event_source_mappings.values():
+        for mapping in list(self._event_source_mappings.values()):
             queue = self.sqs.queue_by_arn(mapping.event_source_arn)
             mine = f"{mapping.function_arn}:".startswith(f"{function.function_arn}:")
             if mine and queue is not None and not mapping.deleted:

@@ -20,13 +20,20 @@ import itertools
 import threading
 import time
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 WINDOW_MS = 5 * 60 * 1000  # of FIFO deduplication
 MOST_NOTES, FEW = 4, 100  # timers and arrivals for each message, before they are tidied
+ASK_EVERY_S = 1.0  # whoever waits for a message is asked so often whether he still does
 
 READY, HIDDEN, DELAYED, GONE = "ready", "hidden", "delayed", "gone"
 TIMED = (HIDDEN, DELAYED)
+
+# One lock for all queues: a dead letter goes from one to the other in one step, and two queues
+# may be each other's dead-letter queue.
+_lock = threading.RLock()
+_sequence_numbers = itertools.count(18_800_000_000_000_000_000 + time.time_ns() // 1_000_000, 256)
 
 
 def now_ms() -> int:
@@ -54,19 +61,48 @@ def read_handle(queue_arn: str, handle: str) -> tuple[str, int]:
         raise ValueError(handle) from None
 
 
+class Closed(Exception):
+    """The queue was deleted: it takes no message any more."""
+
+
+class Settings(NamedTuple):
+    """What a queue's attributes say, in the moment in which somebody looks for messages.
+
+    A message that was received `max_receives` times goes to `dead_letters` instead.
+    """
+
+    visibility_s: int
+    retention_s: int
+    max_receives: int = 0
+    dead_letters: MessageStore | None = None
+
+
+class Sent(NamedTuple):
+    """What is remembered of a message for the time of FIFO deduplication."""
+
+    at_ms: int
+    message_id: str
+    sequence_number: str
+
+
+def never() -> bool:
+    return False
+
+
 class MessageStore:
     """The messages of one queue.
 
     A message is any object with the attributes `id`, `group_id`, `sent_timestamp`,
     `approximate_receive_count`, `approximate_first_receive_timestamp` and
-    `receipt_handle`; the store adds `state` and `due`.
+    `receipt_handle`; the store adds `state`, `due`, `timer` and `arrival`, in a FIFO queue
+    `sequence_number`, and to a dead letter `dead_letter_source_arn`.
     """
 
     def __init__(self, queue_arn: str, fifo: bool) -> None:
         self.queue_arn = queue_arn
         self.fifo = fifo
         self.closed = False
-        self._changed = threading.Condition(threading.RLock())
+        self._changed = threading.Condition(_lock)
         self._tickets = itertools.count(1)
         self._clear()
 
@@ -74,50 +110,58 @@ class MessageStore:
         self._messages: dict[str, Any] = {}
         self._lanes: dict[str, OrderedDict[str, Any]] = {}
         self._open: OrderedDict[str, None] = OrderedDict()
-        self._timers: list[tuple[int, int, Any]] = []
+        self._timers: list[tuple[int, int, str]] = []
         self._arrivals: list[tuple[int, int, str]] = []
-        self._sent_ids: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._sent: OrderedDict[tuple[str, str], Sent] = OrderedDict()
         self._counts = {READY: 0, HIDDEN: 0, DELAYED: 0}
 
     # -- what the queue's owner does ---------------------------------------------------
 
-    def add(self, message: Any, delay_s: int = 0) -> None:
-        """Put a message at the end of its lane, visible after `delay_s` seconds."""
+    def add(self, message: Any, delay_s: int = 0, key: tuple[str, str] | None = None) -> None:
+        """Put a message at the end of its lane, visible after `delay_s` seconds.
+
+        In a FIFO queue it gets the next sequence number. `key` is for deduplication: a message
+        whose key was sent in the last five minutes is put nowhere, and gets the id and the
+        number of the first one. Raises Closed when the queue was deleted.
+        """
         with self._changed:
-            message.state, message.due = None, 0
+            if self.closed:
+                raise Closed(self.queue_arn)
+            if key is not None and self._is_duplicate(message, key):
+                return
+            if self.fifo:
+                message.sequence_number = str(next(_sequence_numbers))
+            if key is not None:
+                self._sent[key] = Sent(now_ms(), message.id, message.sequence_number)
+            message.state, message.due, message.timer = None, 0, 0
+            message.arrival = next(self._tickets)
             self._messages[message.id] = message
             self._lanes.setdefault(self._lane_of(message), OrderedDict())[message.id] = message
-            heapq.heappush(
-                self._arrivals, (message.sent_timestamp, next(self._tickets), message.id)
-            )
+            heapq.heappush(self._arrivals, (message.sent_timestamp, message.arrival, message.id))
             if delay_s:
                 self._hide(message, DELAYED, now_ms() + delay_s * 1000)
             else:
                 self._show(message)
             self._changed.notify_all()
 
-    def is_duplicate(self, key: tuple[str, str]) -> bool:
-        """Whether the deduplication key was sent in the last five minutes; remembers it."""
-        with self._changed:
-            now = now_ms()
-            while self._sent_ids and next(iter(self._sent_ids.values())) <= now - WINDOW_MS:
-                self._sent_ids.popitem(last=False)
-            if key in self._sent_ids:
-                return True
-            self._sent_ids[key] = now
+    def _is_duplicate(self, message: Any, key: tuple[str, str]) -> bool:
+        self._forget_sent(now_ms())
+        first = self._sent.get(key)
+        if first is None:
             return False
+        message.id, message.sequence_number = first.message_id, first.sequence_number
+        return True
 
     def purge(self) -> None:
         """Remove all messages: visible, delayed and in flight ones."""
         with self._changed:
-            for message in self._messages.values():
-                message.state = GONE
             self._clear()
 
     def close(self) -> None:
-        """The queue was deleted: whoever waits for a message stops waiting."""
+        """The queue was deleted, with its messages: whoever waits for one stops waiting."""
         with self._changed:
             self.closed = True
+            self._clear()
             self._changed.notify_all()
 
     def wake(self) -> None:
@@ -137,25 +181,26 @@ class MessageStore:
         self,
         count: int,
         wait_s: float,
-        visibility_s: int,
-        retention_s: int,
-        max_receives: int | None = None,
-        give_up: Any = None,
-    ) -> tuple[list[Any], list[Any]]:
+        settings: Callable[[], Settings],
+        give_up: Callable[[], bool] = never,
+    ) -> list[Any]:
         """Up to `count` messages, waiting up to `wait_s` seconds for the first one.
 
-        Returns copies of the messages as they were delivered, and the messages that were
-        taken out because they had been received `max_receives` times already: the caller
-        moves those to the dead-letter queue. `give_up()` ends the wait early when true.
+        Returns copies of the messages as they were delivered. `settings()` is asked each time
+        that messages are looked for. When `give_up()` is true after a wait, nothing is taken
+        and the wait is over; it is asked once a second, and so must be quick.
         """
         deadline = time.monotonic() + wait_s
         with self._changed:
-            while True:
-                delivered, dead = self._take(count, visibility_s, retention_s, max_receives)
+            delivered = self._take(count, settings())
+            while not (delivered or self.closed):
                 left = deadline - time.monotonic()
-                if delivered or dead or left <= 0 or self.closed or (give_up and give_up()):
-                    return delivered, dead
-                self._changed.wait(min(left, self._seconds_to_next_timer()))
+                if left <= 0 or give_up():
+                    break
+                self._changed.wait(min(left, self._seconds_to_next_timer(), ASK_EVERY_S))
+                if not give_up():
+                    delivered = self._take(count, settings())
+            return delivered
 
     def delete(self, message_id: str, receive_count: int) -> bool:
         """Delete a message. False when a FIFO queue no longer honours the handle.
@@ -195,23 +240,41 @@ class MessageStore:
     def _holds(self, message: Any, receive_count: int) -> bool:
         return message.state == HIDDEN and message.approximate_receive_count == receive_count
 
-    def _take(
-        self, count: int, visibility_s: int, retention_s: int, max_receives: int | None
-    ) -> tuple[list[Any], list[Any]]:
+    def _take(self, count: int, settings: Settings) -> list[Any]:
         now = now_ms()
-        self._advance(now, retention_s)
+        self._advance(now, settings.retention_s)
         delivered: list[Any] = []
-        dead: list[Any] = []
         while self._open and len(delivered) < count:
             lane = next(iter(self._open))
             for message in self._ready_in(lane, count - len(delivered)):
-                if max_receives is not None and message.approximate_receive_count >= max_receives:
-                    self._remove(message)
-                    dead.append(copy.copy(message))  # this queue's timers know the other one
+                if self._is_dead(message, settings):
+                    self._bury(message, settings.dead_letters)
                 else:
-                    delivered.append(self._deliver(message, now + visibility_s * 1000))
+                    delivered.append(self._deliver(message, now + settings.visibility_s * 1000))
         self._advance(now)
-        return delivered, dead
+        return delivered
+
+    def _is_dead(self, message: Any, settings: Settings) -> bool:
+        letters = settings.dead_letters
+        return (
+            letters is not None
+            and not letters.closed
+            and message.approximate_receive_count >= settings.max_receives
+        )
+
+    def _bury(self, message: Any, dead_letters: MessageStore) -> None:
+        """Move a message to the dead-letter queue (LS-066).
+
+        A FIFO queue starts its retention anew and replaces its deduplication id (SQS Developer
+        Guide, "Using dead-letter queues" and "Configure a dead-letter queue redrive").
+        """
+        dead = copy.copy(message)  # so that this queue keeps its own if the other refuses it
+        dead.dead_letter_source_arn = self.queue_arn
+        if self.fifo:
+            dead.sent_timestamp = now_ms()
+            dead.deduplication_id = dead.id
+        dead_letters.add(dead)
+        self._remove(message)
 
     def _ready_in(self, lane: str, limit: int) -> list[Any]:
         """The first messages of a lane, up to the first one that is out."""
@@ -231,17 +294,32 @@ class MessageStore:
     def _advance(self, now: int, retention_s: int | None = None) -> None:
         """Bring the queue up to `now`: show what is due, drop what is too old."""
         while self._timers and self._timers[0][0] <= now:
-            due, _, message = heapq.heappop(self._timers)
-            if message.due == due and message.state in TIMED:
-                self._show(message)
+            note = heapq.heappop(self._timers)
+            if self._is_timed(note):
+                self._show(self._messages[note[2]])
         while self._arrivals:
-            sent, _, message_id = self._arrivals[0]
-            message = self._messages.get(message_id)
-            if message and (retention_s is None or sent + retention_s * 1000 > now):
+            note = self._arrivals[0]
+            arrived = self._is_here(note)
+            if arrived and (retention_s is None or note[0] + retention_s * 1000 > now):
                 break
             heapq.heappop(self._arrivals)
-            if message:
-                self._remove(message)
+            if arrived:
+                self._remove(self._messages[note[2]])
+        self._forget_sent(now)
+
+    def _is_timed(self, note: tuple[int, int, str]) -> bool:
+        """Whether a note of the timers is a message's last one, and it is still to be shown."""
+        message = self._messages.get(note[2])
+        return message is not None and message.timer == note[1] and message.state in TIMED
+
+    def _is_here(self, note: tuple[int, int, str]) -> bool:
+        """Whether a note of the arrivals still holds: the message is in the queue since then."""
+        message = self._messages.get(note[2])
+        return message is not None and message.arrival == note[1]
+
+    def _forget_sent(self, now: int) -> None:
+        while self._sent and next(iter(self._sent.values())).at_ms <= now - WINDOW_MS:
+            self._sent.popitem(last=False)
 
     def _seconds_to_next_timer(self) -> float:
         if not self._timers:
@@ -252,9 +330,10 @@ class MessageStore:
         self._set_state(message, READY)
 
     def _hide(self, message: Any, state: str, due: int) -> None:
-        message.due = due
-        heapq.heappush(self._timers, (due, next(self._tickets), message))
+        message.due, message.timer = due, next(self._tickets)
+        heapq.heappush(self._timers, (due, message.timer, message.id))
         self._set_state(message, state)
+        self._tidy()
 
     def _remove(self, message: Any) -> None:
         del self._messages[message.id]
@@ -263,15 +342,14 @@ class MessageStore:
         self._set_state(message, GONE)
         if not self._lanes[lane]:
             del self._lanes[lane]
-        if len(self._timers) + len(self._arrivals) > MOST_NOTES * len(self._messages) + FEW:
-            self._forget_the_gone()
+        self._tidy()
 
-    def _forget_the_gone(self) -> None:
-        """Drop notes of messages that are gone, which their time would drop only later."""
-        self._timers = [
-            note for note in self._timers if note[2].state in TIMED and note[2].due == note[0]
-        ]
-        self._arrivals = [note for note in self._arrivals if note[2] in self._messages]
+    def _tidy(self) -> None:
+        """Drop notes that hold no more, which their time would drop only later."""
+        if len(self._timers) + len(self._arrivals) <= MOST_NOTES * len(self._messages) + FEW:
+            return
+        self._timers = list(filter(self._is_timed, self._timers))
+        self._arrivals = list(filter(self._is_here, self._arrivals))
         heapq.heapify(self._timers)
         heapq.heapify(self._arrivals)
 

@@ -12,6 +12,7 @@ import base64
 import json
 import threading
 import time
+import traceback
 import uuid
 from typing import Any
 
@@ -19,6 +20,7 @@ from moto.sqs.exceptions import InvalidParameterValue, SQSException
 
 HIDE_S = 30  # what is being moved is hidden from others for this long
 AT_ONCE = 10
+MOST_LISTED = 10  # of a source, by ListMessageMoveTasks
 RUNNING, COMPLETED, CANCELLED, FAILED = "RUNNING", "COMPLETED", "CANCELLED", "FAILED"
 CANCELLING = "CANCELLING"
 
@@ -81,21 +83,24 @@ class MoveTask:
             self._status = COMPLETED
         except SQSException as error:
             self._failure, self._status = error.code, FAILED
+        except Exception:
+            traceback.print_exc()
+            self._failure, self._status = "InternalError", FAILED
 
     def _move(self, batch: list[Any]) -> None:
         """Move messages; after an error the rest of them is visible again."""
         store = self._source.store
-        while batch:
-            message = batch[0]
-            try:
+        left = list(batch)
+        try:
+            while left:
+                message = left[0]
                 self._backend.move_message(message, self._destination_of(message))
-            except SQSException:
-                for each in batch:
-                    store.change_visibility(each.id, each.approximate_receive_count, 0)
-                raise
-            store.delete(message.id, message.approximate_receive_count)
-            self.moved += 1
-            batch = batch[1:]
+                store.delete(message.id, message.approximate_receive_count)
+                self.moved += 1
+                del left[0]
+        finally:
+            for message in left:
+                store.change_visibility(message.id, message.approximate_receive_count, 0)
 
     def _destination_of(self, message: Any) -> Any:
         """The queue that a message goes to. It may have been deleted in the meantime."""
@@ -130,8 +135,15 @@ class MoveTasks:
                     "source queue arn at a given time."
                 )
             task = MoveTask(self._backend, source, destination_arn, per_second)
-            self._tasks.insert(0, task)
+            older = self._of(source_arn)[: MOST_LISTED - 1]
+            others = [each for each in self._tasks if each.source_arn != source_arn]
+            self._tasks = [task, *older, *others]
             return task.handle
+
+    def forget(self, source_arn: str) -> None:
+        """The source was deleted, and with it what is listed of it."""
+        with self._lock:
+            self._tasks = [task for task in self._tasks if task.source_arn != source_arn]
 
     def cancel(self, handle: str) -> int:
         """Cancel a task. Returns how many messages it has moved."""

@@ -38,21 +38,25 @@ def refusal(account: str, role_arn: str, action: str, resource: str | None) -> R
     A role that does not exist may do nothing. `resource` None stands for an ARN that is not
     known: then a statement that allows the action on some resource is enough.
     """
-    backend = iam_backends[account]["aws"]
-    try:
-        role = backend.get_role_by_arn(role_arn)
-    except NotFoundException:
+    role = _find_role(account, role_arn)
+    if role is None:
         return Refusal(IDENTITY_BASED)
     refused = _judge(role_policies(role), IDENTITY_BASED, action, resource)
     if refused or not role.permissions_boundary_arn:
         return refused
-    boundary = _boundary(backend, role.permissions_boundary_arn)
+    boundary = _boundary(iam_backends[account]["aws"], role.permissions_boundary_arn)
     return _judge(boundary, BOUNDARY, action, resource)
 
 
+def _find_role(account: str, role_arn: str) -> Any:
+    """The role, or None. moto's own search fails while another role is being made."""
+    roles = list(iam_backends[account]["aws"].roles.values())
+    return next((role for role in roles if role.arn == role_arn), None)
+
+
 def role_policies(role: Any) -> tuple[str, ...]:
-    """The policy documents of a role, inline and attached."""
-    attached = map(_default_version, role.managed_policies.values())
+    """The policy documents of a role, inline and attached. Both may be changing meanwhile."""
+    attached = [_default_version(policy) for policy in list(role.managed_policies.values())]
     return tuple(map(_as_text, [*role.policies.values(), *attached]))
 
 
@@ -64,14 +68,15 @@ def _boundary(backend: Any, policy_arn: str) -> tuple[str, ...]:
 
 
 def _default_version(policy: Any) -> Any:
-    return next(version.document for version in policy.versions if version.is_default)
+    """While the default version changes, moto marks none of them for an instant."""
+    default = policy.default_version_id
+    return next(each.document for each in policy.versions if each.version_id == default)
 
 
 def lambda_may_assume(account: str, role_arn: str) -> bool:
     """Whether the role exists and its trust policy names the Lambda service."""
-    try:
-        role = iam_backends[account]["aws"].get_role_by_arn(role_arn)
-    except NotFoundException:
+    role = _find_role(account, role_arn)
+    if role is None:
         return False
     statements = json.loads(role.assume_role_policy_document).get("Statement", [])
     return any(_trusts_lambda(statement) for statement in _as_list(statements))

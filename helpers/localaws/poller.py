@@ -47,7 +47,7 @@ class Poller:
         self._backend = backend
         self._mapping = mapping
         self._wake = threading.Event()
-        self._busy = 0
+        self._busy: set[object] = set()
         self._room = threading.Condition()
         self._obstacle = ""
         self._pool = ThreadPoolExecutor(MAX_CONCURRENCY, f"mapping-{mapping.uuid[:8]}")
@@ -130,7 +130,7 @@ class Poller:
 
     def _wait_for_room(self, limit_s: float | None) -> bool:
         with self._room:
-            return self._room.wait_for(lambda: self._busy < self._concurrency(), limit_s)
+            return self._room.wait_for(lambda: len(self._busy) < self._concurrency(), limit_s)
 
     def _concurrency(self) -> int:
         scaling = self._mapping.scaling_config or {}
@@ -143,14 +143,14 @@ class Poller:
         """
         mapping = self._mapping
         batch = self._receive(queue, mapping.batch_size, LONG_POLL_S)
-        if not batch:
-            return []
-        window_ends_ms = min(now_ms() + mapping.max_batch_window * 1000, batch[0].due - MARGIN_MS)
-        while len(batch) < mapping.batch_size and not self._to_stop(queue):
-            left_ms = window_ends_ms - now_ms()
+        leaves_ms = min([now_ms() + mapping.max_batch_window * 1000, *map(time_of_leaving, batch)])
+        while batch and len(batch) < mapping.batch_size and not self._to_stop(queue):
+            left_ms = leaves_ms - now_ms()
             if left_ms <= 0:
                 break
-            batch += self._receive(queue, mapping.batch_size - len(batch), left_ms / 1000)
+            more = self._receive(queue, mapping.batch_size - len(batch), left_ms / 1000)
+            leaves_ms = min([leaves_ms, *map(time_of_leaving, more)])
+            batch += more
         return batch
 
     def _receive(self, queue: Any, count: int, wait_s: float) -> list[Any]:
@@ -173,25 +173,32 @@ class Poller:
         return passed
 
     def _hand_over(self, queue: Any, parts: list[list[Delivery]]) -> None:
-        if parts:
-            with self._room:
-                self._busy += 1
-            self._pool.submit(self._process, queue, parts)
+        if not parts:
+            return
+        place = object()
+        with self._room:
+            self._busy.add(place)
+        try:
+            self._pool.submit(self._process, queue, parts, place)
+        except BaseException:
+            self._leave(place)
+            raise
 
-    def _process(self, queue: Any, parts: list[list[Delivery]]) -> None:
+    def _leave(self, place: object) -> None:
+        with self._room:
+            self._busy.discard(place)
+            self._room.notify_all()
+
+    def _process(self, queue: Any, parts: list[list[Delivery]], place: object) -> None:
         """Invoke for each part in turn. After a failure the rest comes back with it."""
         try:
-            handled = self._process_part(queue, parts[0])
-            for part in parts[1:]:
-                if not handled or now_ms() >= visible_again_ms(part):
+            for part in parts:
+                if is_visible_again(queue, part) or not self._process_part(queue, part):
                     break
-                handled = self._process_part(queue, part)
         except Exception:  # the messages come back; the server's log says why
             traceback.print_exc()
         finally:
-            with self._room:
-                self._busy -= 1
-                self._room.notify_all()
+            self._leave(place)
 
     def _process_part(self, queue: Any, part: list[Delivery]) -> bool:
         """Whether every message was handled."""
@@ -224,6 +231,9 @@ class Poller:
                     return None
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 2, 5.0)
+                function = self._function()  # it may have been deleted
+                if function is None:
+                    return None
 
     def _reported(self, payload: bytes, ids: set[str]) -> set[str]:
         if "ReportBatchItemFailures" not in (self._mapping.function_response_types or []):
@@ -240,6 +250,19 @@ class Poller:
 def visible_again_ms(part: list[Delivery]) -> int:
     """When the first message of a batch is visible again, in ms since the epoch."""
     return min(delivery.message.due for delivery in part)
+
+
+def time_of_leaving(message: Any) -> int:
+    """When a batch with this message leaves at the latest, in ms since the epoch."""
+    return message.due - MARGIN_MS
+
+
+def is_visible_again(queue: Any, part: list[Delivery]) -> bool:
+    """Whether somebody else may have received a part of a batch while it waited for its turn.
+
+    With a visibility timeout of 0 s a message is never hidden, and nothing waits.
+    """
+    return queue.visibility_timeout > 0 and now_ms() >= visible_again_ms(part)
 
 
 def within_limit(deliveries: list[Delivery]) -> list[list[Delivery]]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import itertools
+import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from moto.sqs import models as moto_sqs
@@ -24,8 +25,16 @@ from moto.sqs.exceptions import (
     SQSException,
 )
 
+from helpers.localaws import housekeeping
 from helpers.localaws import sqs_rules as rules
-from helpers.localaws.messages import MessageStore, now_ms, read_handle
+from helpers.localaws.messages import (
+    Closed,
+    MessageStore,
+    Settings,
+    never,
+    now_ms,
+    read_handle,
+)
 from helpers.localaws.move_tasks import MoveTasks
 from helpers.localaws.sqs_answers import Responses
 
@@ -36,10 +45,15 @@ COUNTERS = {
     "delayed": "ApproximateNumberOfMessagesDelayed",
 }
 
-_sequence_numbers = itertools.count(18_800_000_000_000_000_000 + time.time_ns() // 1_000_000, 256)
+
+class Untracked:
+    """moto keeps each instance of its models, and each copy of one, for a list of them all."""
+
+    def __new__(cls, *_args: Any, **_others: Any) -> Any:
+        return object.__new__(cls)
 
 
-class Message(moto_sqs.Message):
+class Message(Untracked, moto_sqs.Message):
     """A message that remembers the queue that it was dead-lettered from."""
 
     dead_letter_source_arn: str | None = None
@@ -63,10 +77,8 @@ class Statement(dict):
         return None
 
 
-class Queue(moto_sqs.Queue):
+class Queue(Untracked, moto_sqs.Queue):
     """A queue whose messages are in a `MessageStore`."""
-
-    changes = 0  # of its settings, counted
 
     def __init__(self, name: str, region: str, account_id: str, **attributes: Any) -> None:
         super().__init__(name, region, account_id, **attributes)
@@ -78,7 +90,6 @@ class Queue(moto_sqs.Queue):
             attributes = {**attributes, "Policy": self.policy}  # moto would remove it
         super()._set_attributes(attributes, now)
         self.last_modified_timestamp = int(self.last_modified_timestamp)
-        self.changes += 1
 
     @property
     def policy(self) -> str | None:
@@ -104,31 +115,29 @@ class Queue(moto_sqs.Queue):
         return {**super().attributes, **{COUNTERS[state]: n for state, n in counts.items()}}
 
     def receive(
-        self, count: int, wait_s: float, visibility_s: int | None = None, give_up: Any = None
+        self,
+        count: int,
+        wait_s: float,
+        visibility_s: int | None = None,
+        give_up: Callable[[], bool] = never,
     ) -> list[Message]:
         """Receive up to `count` messages; what was received too often goes to the DLQ.
 
         `visibility_s` is by default the queue's own visibility timeout. Settings that change
-        while this waits for a message count at once.
+        while this waits for a message count at once. `give_up()` ends a wait.
         """
-        deadline = time.monotonic() + wait_s
-        while True:
-            changes = self.changes
-            dead_letter_queue, max_receives = self._find_dead_letter_queue()
-            delivered, dead = self.store.receive(
-                count,
-                max(0.0, deadline - time.monotonic()),
-                self.visibility_timeout if visibility_s is None else visibility_s,
-                self.message_retention_period,
-                max_receives,
-                lambda seen=changes: self.changes != seen or (give_up and give_up()),
-            )
-            for message in dead:
-                self._bury(message, dead_letter_queue)
-            if delivered or not (dead or self.changes != changes):
-                return delivered
+        return self.store.receive(count, wait_s, lambda: self._settings(visibility_s), give_up)
 
-    def _find_dead_letter_queue(self) -> tuple[Queue | None, int | None]:
+    def _settings(self, visibility_s: int | None) -> Settings:
+        dead_letters, max_receives = self._find_dead_letters()
+        return Settings(
+            self.visibility_timeout if visibility_s is None else visibility_s,
+            self.message_retention_period,
+            max_receives,
+            dead_letters,
+        )
+
+    def _find_dead_letters(self) -> tuple[MessageStore | None, int]:
         """The queue that has the dead-letter queue's ARN now, and how many receives it takes.
 
         It may have been made anew. While there is none, or it is this queue itself, messages
@@ -136,24 +145,12 @@ class Queue(moto_sqs.Queue):
         """
         policy = self.redrive_policy  # read once: it may be changing
         if not policy:
-            return None, None
+            return None, 0
         backend = moto_sqs.sqs_backends[self.account_id][self.region]
         found = backend.queue_by_arn(policy["deadLetterTargetArn"])
         if found is None or found is self:
-            return None, None
-        return found, int(policy["maxReceiveCount"])
-
-    def _bury(self, message: Message, dead_letter_queue: Queue) -> None:
-        """Move a message to the dead-letter queue (LS-066).
-
-        A FIFO queue starts its retention anew and replaces its deduplication id (SQS Developer
-        Guide, "Using dead-letter queues" and "Configure a dead-letter queue redrive").
-        """
-        message.dead_letter_source_arn = self.queue_arn
-        if self.fifo_queue:
-            message.sent_timestamp = now_ms()
-            message.deduplication_id = message.id
-        dead_letter_queue.store.add(message)
+            return None, 0
+        return found.store, int(policy["maxReceiveCount"])
 
 
 class Backend(moto_sqs.SQSBackend):
@@ -161,6 +158,7 @@ class Backend(moto_sqs.SQSBackend):
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
+        self._changing = threading.Lock()
         self._deleted_at: dict[str, float] = {}
         self.move_tasks = MoveTasks(self)
 
@@ -181,7 +179,18 @@ class Backend(moto_sqs.SQSBackend):
             rules.check_same_attributes(existing, queue, kwargs)
             rules.check_same_tags(existing.tags, tags or {})
         queue.tags = tags or {}
-        return self.queues.setdefault(name, queue)
+        return self._keep(queue)
+
+    def _keep(self, queue: Queue) -> Queue:
+        """The queue of this name from now on: this one, or one that was there before.
+
+        A dictionary of queues never changes, another one takes its place: moto's methods run
+        over it while other threads make and delete queues.
+        """
+        with self._changing:
+            if queue.name not in self.queues:
+                self.queues = {**self.queues, queue.name: queue}
+            return self.queues[queue.name]
 
     def _check_not_deleted_recently(self, name: str) -> None:
         if time.monotonic() - self._deleted_at.get(name, float("-inf")) < RECREATE_AFTER_S:
@@ -192,17 +201,24 @@ class Backend(moto_sqs.SQSBackend):
             )
 
     def delete_queue(self, queue_name: str) -> None:
-        queue = self.get_queue(queue_name)
-        super().delete_queue(queue_name)
-        self._deleted_at[queue_name] = time.monotonic()
+        with self._changing:
+            queue = self.get_queue(queue_name)
+            self._remember_deleted(queue_name)
+            self.queues = {name: each for name, each in self.queues.items() if each is not queue}
         queue.store.close()
+        self.move_tasks.forget(queue.queue_arn)
+
+    def _remember_deleted(self, queue_name: str) -> None:
+        now = time.monotonic()
+        recently = [
+            (name, at) for name, at in self._deleted_at.items() if now - at < RECREATE_AFTER_S
+        ]
+        self._deleted_at = {**dict(recently), queue_name: now}
 
     def set_queue_attributes(self, queue_name: str, attributes: dict[str, Any]) -> Queue:
         queue = self.get_queue(queue_name)
         rules.check_attributes(attributes, queue.fifo_queue, False, self.queue_by_arn)
-        super().set_queue_attributes(queue_name, attributes)
-        queue.store.wake()
-        return queue
+        return super().set_queue_attributes(queue_name, attributes)
 
     def get_queue_attributes(self, queue_name: str, attribute_names: list[str]) -> dict[str, Any]:
         """The wanted attributes, all of one moment: a message is in one of the counters."""
@@ -217,6 +233,11 @@ class Backend(moto_sqs.SQSBackend):
             for name, value in queue.attributes.items()
             if value is not None and ("All" in wanted or name in wanted)
         }
+
+    def list_queues(self, queue_name_prefix: str | None) -> list[Queue]:
+        """The queues whose names begin so; for moto the prefix is a pattern."""
+        prefix = queue_name_prefix or ""
+        return [queue for name, queue in self.queues.items() if name.startswith(prefix)]
 
     def queue_by_arn(self, arn: str) -> Queue | None:
         """The queue with this ARN, if it is in this account and region."""
@@ -250,6 +271,7 @@ class Backend(moto_sqs.SQSBackend):
     ) -> Message:
         queue = self.get_queue(queue_name)
         rules.check_message(queue, message_body, message_attributes or {})
+        rules.check_system_attributes(system_attributes or {})
         rules.check_placement(queue, delay_seconds, deduplication_id, group_id)
         message = Message(str(moto_sqs.random.uuid4()), message_body, system_attributes)
         message.message_attributes = message_attributes or {}
@@ -270,16 +292,18 @@ class Backend(moto_sqs.SQSBackend):
         self, queue: Queue, message: Any, delay_seconds: int | None, deduplication_id: str | None
     ) -> None:
         delay_s = queue.delay_seconds if delay_seconds is None else int(delay_seconds)
+        key = None
         if queue.fifo_queue:
-            message.sequence_number = str(next(_sequence_numbers))
             message.deduplication_id = (
                 deduplication_id or hashlib.sha256(message.body.encode()).hexdigest()
             )
             scope = message.group_id if queue.deduplication_scope == "messageGroup" else ""
-            if queue.store.is_duplicate((scope, message.deduplication_id)):
-                return
+            key = (scope, message.deduplication_id)
             delay_s = queue.delay_seconds
-        queue.store.add(message, delay_s)
+        try:
+            queue.store.add(message, delay_s, key)
+        except Closed:
+            raise QueueDoesNotExist() from None
 
     def send_message_batch(
         self, queue_name: str, entries: dict[str, dict[str, Any]]
@@ -317,9 +341,10 @@ class Backend(moto_sqs.SQSBackend):
         wait_seconds_timeout: int,
         visibility_timeout: int,
         message_attribute_names: list[str] | None = None,
+        give_up: Callable[[], bool] = never,
     ) -> list[Message]:
         queue = self.get_queue(queue_name)
-        messages = queue.receive(count, wait_seconds_timeout, visibility_timeout)
+        messages = queue.receive(count, wait_seconds_timeout, visibility_timeout, give_up)
         names = ["All"] if "*" in (message_attribute_names or []) else message_attribute_names
         for message in messages:
             moto_sqs._filter_message_attributes(message, names or [])
@@ -393,3 +418,4 @@ def install() -> None:
     dispatch = Responses().dispatch
     for path in moto_urls.url_paths:
         moto_urls.url_paths[path] = dispatch
+    housekeeping.start()

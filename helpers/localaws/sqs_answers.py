@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from moto.core.exceptions import InvalidToken
+from moto.core.request import Request
 from moto.core.responses import ActionResult, EmptyResult
-from moto.sqs.exceptions import EmptyBatchRequest
+from moto.core.utils import get_service_model
+from moto.sqs.exceptions import EmptyBatchRequest, InvalidParameterValue, SQSException
 from moto.sqs.responses import SQSResponse
 
-from helpers.localaws.sqs_rules import check_entries, check_receive, simple_queue_error
+from helpers.localaws import sqs_requests
+from helpers.localaws.messages import never
+from helpers.localaws.move_tasks import MOST_LISTED
+from helpers.localaws.sqs_rules import (
+    check_entries,
+    check_range,
+    check_receive,
+    simple_queue_error,
+)
+
+CLIENT_IS_GONE = "localaws.client_is_gone"  # what the server's front puts into a request
 
 SYSTEM_ATTRIBUTES = (
     "ApproximateReceiveCount",
@@ -30,9 +43,45 @@ INVALID_PARAMETER_VALUE = "com.amazon.coral.service#InvalidParameterValueExcepti
 class Responses(SQSResponse):
     """moto's SQS responses, where their shape or texts differ from AWS's."""
 
+    refusal: SQSException | None = None  # of the parameters
+
+    def parse_parameters(self, request: Request) -> None:
+        """Read the parameters; moto's own way would fail over any wrong type."""
+        operation = get_service_model(self.service_name).operation_model(self._get_action())
+        try:
+            if self._speaks_json():
+                self.params = sqs_requests.read_json(operation.input_shape, request.data)
+            else:
+                values = request.values.to_dict()
+                self.params = sqs_requests.read_query(operation, values, request.path)
+        except SQSException as error:
+            self.refusal = error
+
+    def _speaks_json(self) -> bool:
+        return "X-Amz-Target" in self.headers
+
+    def determine_response_protocol(self, service_model: Any) -> str:
+        if self._speaks_json():
+            return "json"
+        return "query-json" if self.request_json else "query"
+
+    def call_action(self) -> Any:
+        try:
+            if self.refusal is not None:
+                raise self.refusal
+            return super().call_action()
+        except SQSException as error:
+            status, headers, body = self.serialized(ActionResult(error))
+            return status, *self._enrich_response(headers, body)
+
     def serialized(self, action_result: ActionResult) -> Any:
         """moto knows neither the status of one error nor the full name of another."""
-        status, headers, body = super().serialized(action_result)
+        try:
+            status, headers, body = super().serialized(action_result)
+        except InvalidToken:
+            raise InvalidParameterValue(
+                f"Value {self._get_param('NextToken')} for parameter NextToken is invalid."
+            ) from None
         code = getattr(action_result.result, "code", None)
         if code == "ResourceNotFoundException":
             status = 404  # LS-120
@@ -100,19 +149,24 @@ class Responses(SQSResponse):
             )
         return without_empty(super().change_message_visibility_batch(), "Failed", "Successful")
 
+    def list_queues(self) -> ActionResult:
+        check_range("MaxResults", self._get_param("MaxResults"), 1, 1000)
+        return super().list_queues()
+
     def list_queue_tags(self) -> ActionResult:
         return without_empty(super().list_queue_tags(), "Tags")
 
     def start_message_move_task(self) -> ActionResult:
+        per_second = self._get_param("MaxNumberOfMessagesPerSecond")
+        check_range("MaxNumberOfMessagesPerSecond", per_second, 1, 500)
         handle = self.sqs_backend.move_tasks.start(
-            self._get_param("SourceArn"),
-            self._get_param("DestinationArn"),
-            self._get_param("MaxNumberOfMessagesPerSecond"),
+            self._get_param("SourceArn"), self._get_param("DestinationArn"), per_second
         )
         return ActionResult({"TaskHandle": handle})
 
     def list_message_move_tasks(self) -> ActionResult:
         count = self._get_param("MaxResults", 1)
+        check_range("MaxResults", count, 1, MOST_LISTED)
         tasks = self.sqs_backend.move_tasks.list(self._get_param("SourceArn"), count)
         return without_empty(ActionResult({"Results": tasks}), "Results")
 
@@ -127,7 +181,12 @@ class Responses(SQSResponse):
         visibility_s = self._get_param("VisibilityTimeout", queue.visibility_timeout)
         check_receive(count, wait_s, visibility_s)
         messages = self.sqs_backend.receive_message(
-            queue.name, count, wait_s, visibility_s, self._get_param("MessageAttributeNames", [])
+            queue.name,
+            count,
+            wait_s,
+            visibility_s,
+            self._get_param("MessageAttributeNames", []),
+            self.normalized_request.environ.get(CLIENT_IS_GONE, never),
         )
         wanted = {
             *self._get_param("AttributeNames", []),

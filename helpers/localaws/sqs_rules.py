@@ -73,7 +73,7 @@ def check_attributes(
         if name not in SETTABLE_ATTRIBUTES:
             raise InvalidAttributeName(name)
         if name in ATTRIBUTE_RANGES:
-            check_range(name, value)
+            check_attribute_range(name, value)
         if name in FIFO_ONLY:
             check_fifo_attribute(name, value, fifo, creating)
         if name in ATTRIBUTE_CHOICES and str(value).lower() not in ATTRIBUTE_CHOICES[name]:
@@ -88,7 +88,7 @@ def check_attributes(
         )
 
 
-def check_range(name: str, value: Any) -> None:
+def check_attribute_range(name: str, value: Any) -> None:
     lowest, highest = ATTRIBUTE_RANGES[name]
     if not str(value).isdecimal() or not lowest <= int(value) <= highest:
         raise InvalidAttributeValue(name)
@@ -230,6 +230,17 @@ def check_attribute(name: str, attribute: dict[str, Any]) -> None:
         raise illegal_characters()
 
 
+def check_system_attributes(attributes: dict[str, Any]) -> None:
+    """The one that there is (SQS API Reference, "SendMessage"); our words."""
+    for name, attribute in attributes.items():
+        if name != "AWSTraceHeader" or attribute.get("DataType") != "String":
+            raise InvalidParameterValue(
+                f"The message system attribute '{name}' is invalid. The only supported one is "
+                "AWSTraceHeader, of the type String."
+            )
+        check_attribute(name, attribute)
+
+
 def is_attribute_name(name: str) -> bool:
     return (
         len(name) <= MAX_ATTRIBUTE_NAME
@@ -265,12 +276,16 @@ def check_message(queue: Any, body: str, attributes: dict[str, Any]) -> None:
 
 def message_size(body: str, attributes: dict[str, Any]) -> int:
     """The size of a message in bytes, as SQS counts it: body, attribute names, types, values."""
-    size = len(body.encode())
+    size = length(body)
     for name, attribute in attributes.items():
         value = attribute.get("StringValue") or attribute.get("BinaryValue") or b""
-        size += len(name.encode()) + len(attribute.get("DataType", "").encode())
-        size += len(value.encode() if isinstance(value, str) else value)
+        size += length(name) + length(attribute.get("DataType", "")) + length(value)
     return size
+
+
+def length(value: str | bytes) -> int:
+    """In bytes; also of a text that is refused later, for it has half of a character."""
+    return len(value if isinstance(value, bytes) else value.encode(errors="surrogatepass"))
 
 
 def check_placement(
@@ -374,18 +389,22 @@ def check_visibility(seconds: int | None) -> None:
 
 def check_receive(count: int, wait_s: int, visibility_s: int) -> None:
     """The ranges of ReceiveMessage's parameters (LS-112)."""
-    if not 1 <= count <= 10:
+    check_range("MaxNumberOfMessages", count, 1, 10)
+    for name, value, highest in (
+        ("WaitTimeSeconds", wait_s, 20),
+        ("VisibilityTimeout", visibility_s, MAXIMUM_VISIBILITY_TIMEOUT),
+    ):
+        if not 0 <= value <= highest:
+            raise InvalidParameterValue(
+                f"Value {value} for parameter {name} is invalid. Reason: Must be >= 0 and "
+                f"<= {highest}, if provided."
+            )
+
+
+def check_range(name: str, value: int | None, lowest: int, highest: int) -> None:
+    """A number that may be missing (LS-112; of others than ReceiveMessage's the text is ours)."""
+    if value is not None and not lowest <= value <= highest:
         raise InvalidParameterValue(
-            f"Value {count} for parameter MaxNumberOfMessages is invalid. Reason: Must be "
-            "between 1 and 10, if provided."
-        )
-    if not 0 <= wait_s <= 20:
-        raise InvalidParameterValue(
-            f"Value {wait_s} for parameter WaitTimeSeconds is invalid. Reason: Must be "
-            ">= 0 and <= 20, if provided."
-        )
-    if not 0 <= visibility_s <= MAXIMUM_VISIBILITY_TIMEOUT:
-        raise InvalidParameterValue(
-            f"Value {visibility_s} for parameter VisibilityTimeout is invalid. Reason: Must be "
-            f">= 0 and <= {MAXIMUM_VISIBILITY_TIMEOUT}, if provided."
+            f"Value {value} for parameter {name} is invalid. Reason: Must be between {lowest} "
+            f"and {highest}, if provided."
         )

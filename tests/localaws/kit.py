@@ -140,3 +140,15 @@ def threads_take_turns_often() -> Iterator[None]:
 def log_lines(function: Function) -> list[str]:
     group = logs_backends[function.account][function.region].groups[function.log_group]
     return [event.message for stream in group.streams.values() for event in stream.events]
+
+
+# -- queues in this process -----------------------------------------------------------------
+
+
+def make_pair(backend: Any, kind: str = "", max_receives: int = 1) -> tuple[Any, Any]:
+    """A queue of an SQS backend and its dead-letter queue. `kind`: "" or ".fifo"."""
+    fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if kind else {}
+    dead_letters = backend.create_queue(f"dead{kind}", **fifo)
+    policy = {"deadLetterTargetArn": dead_letters.queue_arn, "maxReceiveCount": max_receives}
+    queue = backend.create_queue(f"q{kind}", RedrivePolicy=json.dumps(policy), **fifo)
+    return queue, dead_letters

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import subprocess
+import sys
 import threading
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from moto.core.request import Request
+from moto.sqs.exceptions import QueueDoesNotExist
 
-from helpers.localaws import messages
-from helpers.localaws.messages import MessageStore
+from helpers.localaws import housekeeping, messages, sqs
+from helpers.localaws.messages import MessageStore, Settings
 from helpers.localaws.sqs import Backend
+from helpers.localaws.sqs_answers import CLIENT_IS_GONE, Responses
+from tests.conformance.kit import REGION
+from tests.localaws.kit import ACCOUNT, make_pair
 
 ARN = "arn:aws:sqs:us-east-1:123456789012:q"
+HEADERS = {
+    "Content-Type": "application/x-amz-json-1.0",
+    "X-Amz-Target": "AmazonSQS.ReceiveMessage",
+    "Host": "localhost",
+}
 RETENTION_S = 3600
 _numbers = itertools.count(1)
 
@@ -48,22 +65,32 @@ def standard(clock) -> MessageStore:
 def send(store: MessageStore, *bodies: str, delay_s: int = 0) -> None:
     """Send messages; the group is what stands before the dash."""
     for body in bodies:
-        message = SimpleNamespace(
-            id=f"id-{next(_numbers)}",
-            body=body,
-            group_id=body.partition("-")[0],
-            sent_timestamp=messages.now_ms(),
-            approximate_receive_count=0,
-            approximate_first_receive_timestamp=0,
-            receipt_handle=None,
-        )
-        store.add(message, delay_s)
+        store.add(new_message(body), delay_s)
+
+
+def new_message(body: str) -> Any:
+    return SimpleNamespace(
+        id=f"id-{next(_numbers)}",
+        body=body,
+        group_id=body.partition("-")[0],
+        sent_timestamp=messages.now_ms(),
+        approximate_receive_count=0,
+        approximate_first_receive_timestamp=0,
+        receipt_handle=None,
+    )
 
 
 def receive(
-    store: MessageStore, count: int = 10, visibility_s: int = 30, **others: Any
+    store: MessageStore,
+    count: int = 10,
+    visibility_s: int = 30,
+    retention_s: int = RETENTION_S,
+    wait_s: float = 0,
+    redrive: tuple[int, MessageStore | None] = (0, None),
+    **others: Any,
 ) -> list[Any]:
-    return store.receive(count, 0, visibility_s, RETENTION_S, **others)[0]
+    settings = Settings(visibility_s, retention_s, *redrive)
+    return store.receive(count, wait_s, lambda: settings, **others)
 
 
 def bodies(found: list[Any]) -> list[str]:
@@ -76,6 +103,19 @@ def delete(store: MessageStore, message: Any) -> bool:
 
 def hide(store: MessageStore, message: Any, seconds: int) -> bool:
     return store.change_visibility(message.id, message.approximate_receive_count, seconds)
+
+
+@contextmanager
+def long_poll(call: Callable[[Callable[[], bool]], list[Any]]) -> Iterator[list[Any]]:
+    """Do something while a call waits; the call gets a `give_up`. Yields what it will find."""
+    found: list[Any] = []
+    waiting = threading.Event()
+    thread = threading.Thread(target=lambda: found.extend(call(lambda: bool(waiting.set()))))
+    thread.start()
+    assert waiting.wait(10)
+    yield found
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 # -- FIFO ----------------------------------------------------------------------------------
@@ -107,17 +147,8 @@ def test_LS_126_delete_wakes_a_long_poll():
     store = MessageStore(ARN + ".fifo", fifo=True)
     send(store, "g1-m1", "g1-m2")
     (first,) = receive(store, 1)
-    found: list[Any] = []
-    waits = threading.Event()
-
-    def long_poll() -> None:
-        found.extend(store.receive(1, 30, 30, RETENTION_S, give_up=waits.set)[0])
-
-    thread = threading.Thread(target=long_poll)
-    thread.start()
-    assert waits.wait(10)
-    delete(store, first)
-    thread.join(10)
+    with long_poll(lambda waits: receive(store, 1, wait_s=30, give_up=waits)) as found:
+        delete(store, first)
     assert bodies(found) == ["g1-m2"]
 
 
@@ -164,28 +195,38 @@ def test_LS_130_an_extended_fifo_handle_deletes(fifo, clock):
     assert receive(fifo) == []
 
 
+def send_with_key(store: MessageStore, key: str, group: str = "") -> tuple[str, str]:
+    """Send a message with a deduplication id; returns the id and number that it got."""
+    message = new_message(f"{group}-m")
+    store.add(message, key=(group, key))
+    return message.id, message.sequence_number
+
+
 def test_LS_122_deduplication_window_is_five_minutes(fifo, clock):
-    assert fifo.is_duplicate(("", "a")) is False
+    first = send_with_key(fifo, "a")
     clock.forward(299.999)
-    assert fifo.is_duplicate(("", "a")) is True
-    assert fifo.is_duplicate(("", "b")) is False
-    assert fifo.is_duplicate(("group", "a")) is False
+    assert send_with_key(fifo, "a") == first
+    assert send_with_key(fifo, "b") != first
+    assert send_with_key(fifo, "a", "group") != first
     clock.forward(0.001)
-    assert fifo.is_duplicate(("", "a")) is False
+    assert send_with_key(fifo, "a") != first
+    assert fifo.counts(RETENTION_S)["ready"] == 4
 
 
 def test_LS_122_purge_forgets_deduplication_ids(fifo):
-    fifo.is_duplicate(("", "a"))
+    send_with_key(fifo, "a")
     fifo.purge()
-    assert fifo.is_duplicate(("", "a")) is False
+    send_with_key(fifo, "a")
+    assert fifo.counts(RETENTION_S)["ready"] == 1
 
 
 def test_fifo_dead_letters_do_not_block_their_group(fifo, clock):
     send(fifo, "g-m1", "g-m2")
     receive(fifo, 1, visibility_s=1)
     clock.forward(1)
-    delivered, dead = fifo.receive(1, 0, 30, RETENTION_S, max_receives=1)
-    assert (bodies(delivered), bodies(dead)) == (["g-m2"], ["g-m1"])
+    dead_letters = MessageStore(ARN + "-dead.fifo", fifo=True)
+    assert bodies(receive(fifo, 1, redrive=(1, dead_letters))) == ["g-m2"]
+    assert bodies(receive(dead_letters)) == ["g-m1"]
 
 
 # -- standard queues -----------------------------------------------------------------------
@@ -269,7 +310,7 @@ def test_LS_107_retention_ends_visible_hidden_and_delayed_messages(standard, clo
     assert standard.counts(60) == {"ready": 1, "hidden": 1, "delayed": 1}
     clock.forward(0.001)
     assert standard.counts(60) == {"ready": 0, "hidden": 0, "delayed": 0}
-    assert standard.receive(10, 0, 30, 60) == ([], [])
+    assert receive(standard, retention_s=60) == []
     assert delete(standard, hidden)
 
 
@@ -294,15 +335,16 @@ def test_LS_069_counts(standard, clock):
     assert standard.counts(RETENTION_S) == {"ready": 6, "hidden": 0, "delayed": 0}
 
 
-def test_LS_065_a_message_received_too_often_is_handed_over(standard, clock):
+def test_LS_065_a_message_received_too_often_goes_to_the_dead_letter_queue(standard, clock):
+    dead_letters = MessageStore(ARN + "-dead", fifo=False)
     send(standard, "m")
-    assert bodies(receive(standard, visibility_s=1, max_receives=1)) == ["m"]
+    assert bodies(receive(standard, visibility_s=1, redrive=(1, dead_letters))) == ["m"]
     clock.forward(1)
-    delivered, dead = standard.receive(10, 0, 1, RETENTION_S, 1)
-    assert (delivered, bodies(dead)) == ([], ["m"])
-    assert dead[0].approximate_receive_count == 1
-    clock.forward(60)
-    assert standard.receive(10, 0, 1, RETENTION_S, 1) == ([], [])
+    assert receive(standard, redrive=(1, dead_letters)) == []
+    assert not any(standard.counts(RETENTION_S).values())
+    (dead,) = receive(dead_letters)
+    assert (dead.body, dead.dead_letter_source_arn) == ("m", ARN)
+    assert dead.approximate_receive_count == 2
 
 
 def test_what_was_delivered_does_not_change_with_the_next_delivery(standard, clock):
@@ -327,34 +369,337 @@ def test_LS_116_handles_are_read_back_by_their_own_queue_only():
         messages.read_handle(ARN + "-other", handle)
 
 
+# -- dead letters that meet other things -------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["", ".fifo"])
+def test_no_message_is_lost_when_its_dead_letter_queue_is_deleted_during_a_wait(backend, kind):
+    queue, dead_letters = make_pair(backend, kind)
+    sent = [backend.send_message(queue.name, body, group_id="g") for body in ("m1", "m2")]
+    received = queue.receive(2, 0, 600)
+    with long_poll(lambda waits: queue.receive(10, 30, 600, waits)) as found:
+        backend.delete_queue(dead_letters.name)
+        for message in received:
+            assert hide(queue.store, message, 0)
+    found += queue.receive(10, 0, 600)  # the second one, if the first woke the poll up
+    assert bodies(found) == ["m1", "m2"]
+    for before, after, mine in zip(received, found, sent, strict=True):
+        assert after.approximate_receive_count == 2
+        assert after.approximate_first_receive_timestamp == (
+            before.approximate_first_receive_timestamp
+        )
+        assert (after.sent_timestamp, after.id) == (before.sent_timestamp, mine.id)
+        assert after.sequence_number == mine.sequence_number
+        assert after.dead_letter_source_arn is None
+
+
+def test_a_dead_letter_is_always_in_one_of_two_queues(backend):
+    """Whoever looks in the middle of the move waits until it is done."""
+    queue, dead_letters = make_pair(backend)
+    backend.send_message(queue.name, "m")
+    queue.receive(1, 0, 0)
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(sum(sum(q.store.counts(60).values()) for q in (queue, dead_letters)))
+
+    add, looker = dead_letters.store.add, threading.Thread(target=look)
+
+    def add_under_observation(message: Any) -> None:
+        looker.start()
+        looker.join(0.2)
+        add(message)
+
+    dead_letters.store.add = add_under_observation
+    assert queue.receive(1, 0) == []
+    looker.join(10)
+    assert seen == [1]
+
+
+def test_a_dead_letter_queue_that_takes_nothing_costs_no_message(backend, monkeypatch):
+    queue, dead_letters = make_pair(backend)
+    backend.send_message(queue.name, "m")
+    queue.receive(1, 0, 0)
+    with monkeypatch.context() as broken:
+        broken.setattr(dead_letters.store, "add", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            queue.receive(1, 0)
+    assert queue.receive(1, 0) == []
+    assert bodies(dead_letters.receive(1, 0)) == ["m"]
+
+
+def test_two_queues_can_be_each_others_dead_letter_queue(backend):
+    queue, other = make_pair(backend)
+    policy = f'{{"deadLetterTargetArn": "{queue.queue_arn}", "maxReceiveCount": 1}}'
+    backend.set_queue_attributes(other.name, {"RedrivePolicy": policy})
+    for number in range(50):
+        backend.send_message(queue.name, str(number))
+    start = threading.Barrier(4)
+
+    def consume(mine: Any) -> None:
+        start.wait()
+        for _ in range(100):
+            mine.receive(10, 0, 0)
+
+    threads = [threading.Thread(target=consume, args=[each]) for each in (queue, other) * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    everything = {message.body for each in (queue, other) for message in drain(each.store)}
+    assert everything == {str(number) for number in range(50)}
+
+
+def drain(store: MessageStore) -> list[Any]:
+    found: list[Any] = []
+    while more := receive(store, visibility_s=600):
+        found += more
+    return found
+
+
+def test_a_message_that_comes_back_lives_as_long_as_a_new_one(fifo, clock):
+    """It was dead-lettered away and back again; what its queue noted of it before is void."""
+    other = MessageStore(ARN + "-other.fifo", fifo=True)
+    send(fifo, "g-m")
+    for store, next_one in ((fifo, other), (other, fifo)):
+        clock.forward(40)
+        receive(store, visibility_s=0)
+        assert receive(store, retention_s=60, redrive=(1, next_one)) == []
+    clock.forward(59)
+    assert fifo.counts(60)["ready"] == 1
+    clock.forward(1)
+    assert fifo.counts(60)["ready"] == 0
+
+
+def test_a_deleted_queue_takes_no_message(backend, monkeypatch):
+    """It was found before it was deleted: who sends to it is told, also a redrive."""
+    queue = backend.create_queue("q")
+    backend.delete_queue("q")
+    monkeypatch.setattr(backend, "get_queue", lambda _: queue)
+    with pytest.raises(QueueDoesNotExist):
+        backend.send_message("q", "m")
+
+
+# -- order and sequence numbers ------------------------------------------------------------------
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def in_threads(count: int, action: Callable[[int], Any]) -> list[Any]:
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(action, range(count)))
+
+
+def test_the_order_of_a_group_is_that_of_the_sequence_numbers(backend, restless):
+    queue, _ = make_pair(backend, ".fifo", 1000)
+    in_threads(
+        4,
+        lambda thread: [
+            backend.send_message(queue.name, f"{thread} {number}", group_id="g")
+            for number in range(250)
+        ],
+    )
+    numbers = [int(message.sequence_number) for message in receive(queue.store, 2000)]
+    assert len(numbers) == 1000
+    assert numbers == sorted(set(numbers))
+
+
+def test_dead_letters_of_two_queues_have_the_order_of_their_sequence_numbers(fifo):
+    other = MessageStore(ARN + "-other.fifo", fifo=True)
+    dead_letters = MessageStore(ARN + "-dead.fifo", fifo=True)
+    send(fifo, "g-sent first")
+    send(other, "g-dead first")
+    for store in (other, fifo):
+        receive(store, visibility_s=0)
+        receive(store, redrive=(1, dead_letters))
+    found = receive(dead_letters)
+    assert bodies(found) == ["g-dead first", "g-sent first"]
+    assert found[0].sequence_number < found[1].sequence_number
+
+
+def test_LS_122_a_duplicate_gets_the_id_and_number_of_the_first(backend, restless):
+    """Also when all are sent at once: one of them is the first."""
+    queue, _ = make_pair(backend, ".fifo")
+    sent = in_threads(8, lambda _: backend.send_message(queue.name, "m", group_id="g"))
+    (message,) = receive(queue.store)
+    assert {(each.id, each.sequence_number) for each in sent} == {
+        (message.id, message.sequence_number)
+    }
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+SENT_MIB = 120
+# Sends and removes messages in each of four ways, and prints what the process grew by, in MiB:
+# with them, and without them.
+GROWTH = """
+import gc, sys
+import psutil
+from helpers.localaws import housekeeping, messages, sqs
+from helpers.localaws.sqs import Backend
+from helpers.localaws.sqs_answers import CLIENT_IS_GONE, Responses
+from tests.conformance.kit import REGION
+from tests.localaws.kit import ACCOUNT, make_pair
+from moto.sqs.models import sqs_backends
+
+MIB = 2**20
+backend = sqs_backends["123456789012"]["us-east-1"] = Backend("us-east-1", "123456789012")
+give_back = housekeeping.find_trim()
+
+def used():
+    gc.collect()
+    give_back()
+    return psutil.Process().memory_info().rss // MIB
+
+def fill(name, count):
+    backend.create_queue(name, MessageRetentionPeriod="60")
+    for number in range(count):
+        backend.send_message(name, f"{number:08}" + "x" * (MIB - 8))
+
+def receive(name):
+    while found := backend.receive_message(name, 10, 0, 600):
+        yield from found
+
+def purge(name):
+    list(receive(name))
+    backend.purge_queue(name)
+
+def delete(name):
+    for message in receive(name):
+        backend.delete_message(name, message.receipt_handle)
+
+def delete_queue(name):
+    list(receive(name))
+    backend.delete_queue(name)
+
+def grow_old(name):
+    now = messages.now_ms
+    messages.now_ms = lambda: now() + 60_000
+    housekeeping.drop_old_messages()
+    messages.now_ms = now
+
+fill("first", 3)
+purge("first")
+for way in (purge, delete, delete_queue, grow_old):
+    before = used()
+    fill(way.__name__, int(sys.argv[1]))
+    full = used()
+    way(way.__name__)
+    print(way.__name__, full - before, used() - before)
+"""
+
+
+def test_no_memory_is_kept_for_messages_that_are_gone():
+    command = [sys.executable, "-c", GROWTH, str(SENT_MIB)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    growth = {
+        way: (int(full), int(after)) for way, full, after in map(str.split, ran.stdout.splitlines())
+    }
+    assert list(growth) == ["purge", "delete", "delete_queue", "grow_old"]
+    for way, (full, after) in growth.items():
+        assert full > SENT_MIB * 0.8, way
+        assert after < SENT_MIB * 0.2, way
+
+
+def test_a_queue_at_which_nobody_looks_drops_what_is_too_old(backend, clock):
+    queue = backend.create_queue("q", MessageRetentionPeriod="60")
+    backend.send_message("q", "m")
+    clock.forward(61)
+    housekeeping.drop_old_messages()
+    assert queue.store._messages == {}
+
+
+def test_a_heartbeat_leaves_no_trace(standard):
+    send(standard, "m")
+    (message,) = receive(standard)
+    for _ in range(2_000):
+        hide(standard, message, 43_200)
+    assert len(standard._timers) < 200
+
+
+def test_deduplication_ids_are_forgotten_when_their_time_is_over(fifo, clock):
+    for number in range(100):
+        send_with_key(fifo, str(number))
+    clock.forward(300)
+    fifo.counts(RETENTION_S)
+    assert not fifo._sent
+
+
+def test_deleted_queues_are_forgotten_when_their_names_are_free(backend, monkeypatch):
+    monkeypatch.setattr(sqs, "RECREATE_AFTER_S", -1)
+    for number in range(20):
+        backend.create_queue(f"q{number}")
+        backend.delete_queue(f"q{number}")
+    assert len(backend._deleted_at) == 1
+
+
+def test_no_queue_is_remembered_that_is_gone(backend):
+    """moto has a list of all instances of its models, for ever."""
+    queue = weakref.ref(backend.create_queue("q"))
+    backend.create_queue("q")
+    backend.delete_queue("q")
+    gc.collect()
+    assert queue() is None
+
+
 # -- several threads -----------------------------------------------------------------------
 
 
 def test_LS_055_a_long_poll_ends_when_a_message_arrives():
     store = MessageStore(ARN, fifo=False)
-    found: list[Any] = []
-    waits = threading.Event()
-    thread = threading.Thread(
-        target=lambda: found.extend(store.receive(10, 30, 30, RETENTION_S, give_up=waits.set)[0])
-    )
-    thread.start()
-    assert waits.wait(10)
-    send(store, "m")
-    thread.join(10)
+    with long_poll(lambda waits: receive(store, wait_s=30, give_up=waits)) as found:
+        send(store, "m")
     assert bodies(found) == ["m"]
 
 
 def test_a_long_poll_ends_when_its_queue_is_deleted():
     store = MessageStore(ARN, fifo=False)
-    waits = threading.Event()
-    thread = threading.Thread(
-        target=lambda: store.receive(10, 30, 30, RETENTION_S, give_up=waits.set)
-    )
-    thread.start()
-    assert waits.wait(10)
-    store.close()
-    thread.join(10)
-    assert not thread.is_alive()
+    with long_poll(lambda waits: receive(store, wait_s=30, give_up=waits)) as found:
+        store.close()
+    assert found == []
+
+
+def test_nothing_is_taken_for_a_client_that_is_gone():
+    """It went while it waited: the message is left for somebody else."""
+    store = MessageStore(ARN, fifo=False)
+    gone = threading.Event()
+    with long_poll(
+        lambda waits: receive(store, wait_s=30, give_up=lambda: gone.is_set() or waits())
+    ) as found:
+        gone.set()
+        send(store, "m")
+    assert found == []
+    assert bodies(receive(store, give_up=gone.is_set)) == ["m"]  # nobody waited: nobody is asked
+
+
+def test_a_wait_ends_soon_after_its_client(monkeypatch):
+    monkeypatch.setattr(messages, "ASK_EVERY_S", 0.01)
+    answers = iter([False, False, True])
+    assert receive(MessageStore(ARN, fifo=False), wait_s=20, give_up=lambda: next(answers)) == []
+    assert list(answers) == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_front_tells_a_receive_whether_its_client_is_gone(backend, monkeypatch, there):
+    """As a callable in the WSGI environ of the request; nobody is gone where there is none."""
+    monkeypatch.setattr(messages, "ASK_EVERY_S", 0.01)
+    backend.create_queue("q")
+    asked: list[bool] = []
+    gone = {CLIENT_IS_GONE: lambda: bool(asked.append(True)) or len(asked) > 2} if there else {}
+    body = b'{"QueueUrl": "http://localhost/123456789012/q", "WaitTimeSeconds": %d}' % there
+    request = Request.from_primitives("POST", "http://localhost/", HEADERS, body)
+    request.environ.update(gone)
+    status, _, answer = Responses.dispatch(request)
+    assert (status, answer) == (200, "{}")
+    assert len(asked) == (3 if there else 0)
 
 
 def test_two_threads_never_get_the_same_message():
@@ -365,7 +710,7 @@ def test_two_threads_never_get_the_same_message():
     def consume(mine: list[str]) -> None:
         start.wait()
         while len(received[0]) + len(received[1]) < 500 and not stop.is_set():
-            mine += bodies(store.receive(3, 0.05, 600, RETENTION_S)[0])
+            mine += bodies(receive(store, 3, 600, wait_s=0.05))
 
     threads = [threading.Thread(target=consume, args=[mine]) for mine in received]
     for thread in threads:
@@ -382,7 +727,7 @@ def test_two_threads_never_get_the_same_message():
 @pytest.mark.parametrize("names", [["All"], ["ApproximateNumberOfMessages", "QueueArn"]])
 def test_LS_069_the_counters_of_an_answer_are_read_in_one_look(names, monkeypatch):
     """Else a message that becomes visible between two looks is in neither counter."""
-    backend = Backend("us-east-1", "123456789012")
+    backend = Backend(REGION, ACCOUNT)
     queue = backend.create_queue("q")
     looks, counts = [], queue.store.counts
     monkeypatch.setattr(queue.store, "counts", lambda *given: looks.append(given) or counts(*given))

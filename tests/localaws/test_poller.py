@@ -5,11 +5,25 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from moto.awslambda.exceptions import UnknownFunctionException
 
-from helpers.localaws.poller import MAX_EVENT_BYTES, Delivery, visible_again_ms, within_limit
+from helpers.localaws import poller as poller_module
+from helpers.localaws.environments import Result
+from helpers.localaws.executor import Throttled
+from helpers.localaws.messages import now_ms
+from helpers.localaws.poller import (
+    MAX_EVENT_BYTES,
+    Delivery,
+    Poller,
+    visible_again_ms,
+    within_limit,
+)
 from helpers.localaws.records import (
     encode_record,
     failed_ids,
@@ -125,6 +139,129 @@ def test_a_batch_is_split_where_the_event_would_be_too_large() -> None:
 
 def test_a_batch_is_visible_again_with_its_first_message() -> None:
     assert visible_again_ms([delivery(1, 30), delivery(1, 10), delivery(1, 20)]) == 10
+
+
+# -- one poller alone, whose thread has ended --------------------------------------------------
+
+
+class Invoked:
+    """A Lambda backend with one function, which answers what `answers` says."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.events: list[bytes] = []
+        self.function = SimpleNamespace(pending=False, account_id="1", role="r")
+
+    def get_function(self, _arn: str) -> Any:
+        if self.function is None:
+            raise UnknownFunctionException("f")
+        return self.function
+
+    def run(self, _function: Any, event: bytes, _request_id: str) -> Any:
+        self.events.append(event)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+DONE = Result(b"null", None, b"")
+
+
+@pytest.fixture
+def make_poller(monkeypatch) -> Callable[[Any], Poller]:
+    monkeypatch.setattr(Poller, "_may", staticmethod(lambda *_: True))
+
+    def make(backend: Any) -> Poller:
+        mapping = SimpleNamespace(
+            uuid="u" * 8,
+            deleted=True,
+            polling=True,
+            function_arn="f",
+            scaling_config={"MaximumConcurrency": 1},
+            function_response_types=[],
+            batch_size=10,
+            max_batch_window=0,
+        )
+        made = Poller(backend, mapping)
+        for thread in threading.enumerate():
+            if thread.name == "poller-uuuuuuuu":
+                thread.join(10)
+        return made
+
+    return make
+
+
+def hidden_for(ms: int, **others: Any) -> list[Delivery]:
+    message = SimpleNamespace(due=now_ms() + ms, id="m", approximate_receive_count=1, **others)
+    return [Delivery(message, b"{}")]
+
+
+def queue_hiding_for(seconds: int) -> Any:
+    store = SimpleNamespace(deleted=[], closed=False)
+    store.delete = lambda *handle: store.deleted.append(handle)
+    return SimpleNamespace(store=store, fifo_queue=False, visibility_timeout=seconds)
+
+
+def test_a_batch_that_could_not_be_handed_over_takes_no_room(make_poller) -> None:
+    """Nor does one that failed: else the trigger would stand still after a few of them."""
+    poller = make_poller(Invoked(RuntimeError("no")))
+    with pytest.raises(RuntimeError):
+        poller._hand_over(queue_hiding_for(30), [hidden_for(1000)])  # its threads have ended
+    assert poller._wait_for_room(0)
+    poller._process(queue_hiding_for(30), [hidden_for(1000)], object())
+    assert poller._wait_for_room(0)
+
+
+def test_what_is_visible_again_is_not_handled(make_poller) -> None:
+    """Somebody else may have it by now; in a queue that hides nothing that is always so."""
+    backend = Invoked(DONE, DONE)
+    poller = make_poller(backend)
+    queue = queue_hiding_for(30)
+    poller._process(queue, [hidden_for(0)], object())
+    assert (backend.events, queue.store.deleted) == ([], [])
+    poller._process(queue, [hidden_for(60_000)], object())
+    poller._process(queue_hiding_for(0), [hidden_for(0)], object())
+    assert len(backend.events) == 2
+    assert queue.store.deleted == [("m", 1)]
+
+
+def test_a_function_that_is_deleted_while_it_is_throttled_is_not_run(make_poller) -> None:
+    backend = Invoked(Throttled("busy"), DONE)
+    run = backend.run
+
+    def run_and_delete(*given: Any) -> Any:
+        backend.function = None
+        return run(*given)
+
+    queue = queue_hiding_for(30)
+    poller = make_poller(backend)
+    backend.run = run_and_delete
+    poller._process(queue, [hidden_for(60_000)], object())
+    assert len(backend.events) == 1
+    assert queue.store.deleted == []
+
+
+def test_a_batch_leaves_before_any_of_its_messages_is_visible_again(make_poller, monkeypatch):
+    """Also when the visibility timeout became shorter while it was collected."""
+    poller = make_poller(Invoked())
+    poller._mapping.max_batch_window = 300
+    clock = SimpleNamespace(ms=0)
+    monkeypatch.setattr(poller_module, "now_ms", lambda: clock.ms)
+    arrivals = [[SimpleNamespace(due=600_000)], [SimpleNamespace(due=1_000)]]
+
+    def receive(_count: int, wait_s: float, **_others: Any) -> list[Any]:
+        if not arrivals:
+            clock.ms += int(wait_s * 1000)
+        return arrivals.pop(0) if arrivals else []
+
+    queue = queue_hiding_for(600)
+    queue.receive = receive
+    assert len(poller._collect(queue)) == 2
+    assert clock.ms < 1_000
+
+
+# -- triggers that work ----------------------------------------------------------------------------
 
 
 def test_new_settings_of_the_queue_count_at_once(aws) -> None:

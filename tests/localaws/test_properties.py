@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from helpers.localaws import messages
-from helpers.localaws.messages import MessageStore, read_handle
+from helpers.localaws.messages import MessageStore, Settings, read_handle
 from helpers.localaws.records import failed_ids, is_valid_pattern, matches
 
 
@@ -349,7 +349,12 @@ class Queue(RuleBasedStateMachine):
         limit = self.max_receives if name == SOURCE else None
         side.expire(self.now)
         visible = side.visible(self.now)
-        delivered, dead = side.store.receive(count, 0, visibility_s, RETENTION_S, limit)
+        dead_letters = None if limit is None else self.sides[DEAD_LETTERS].store
+        settings = Settings(visibility_s, RETENTION_S, limit or 0, dead_letters)
+        bury = self.sides[DEAD_LETTERS].store.add
+        with mock.patch.object(self.sides[DEAD_LETTERS].store, "add", wraps=bury) as bury:
+            delivered = side.store.receive(count, 0, lambda: settings)
+        dead = [call.args[0] for call in bury.call_args_list]
 
         ids, dead_ids = [each.id for each in delivered], [each.id for each in dead]
         self.check_choice(side, visible, ids, dead_ids)
@@ -369,7 +374,8 @@ class Queue(RuleBasedStateMachine):
             assert entry.receives >= limit
             side.entries.remove(entry)
             entry.is_out = False
-            self.sides[DEAD_LETTERS].store.add(message)
+            if side.fifo:
+                entry.sent = self.now
             self.sides[DEAD_LETTERS].entries.append(entry)
 
     def check_choice(
@@ -456,7 +462,8 @@ class Queue(RuleBasedStateMachine):
     @staticmethod
     def drain(side: Side) -> list[Any]:
         found: list[Any] = []
-        while more := side.store.receive(10, 0, 1000, FOREVER_S)[0]:
+        settings = Settings(1000, FOREVER_S)
+        while more := side.store.receive(10, 0, lambda: settings):
             found += more
             for message in more:
                 assert side.store.delete(message.id, message.approximate_receive_count)
