@@ -20,7 +20,13 @@ def start(folder: Path, endpoint_url: str) -> None:
     sqs.install()
     logs_api.install()
     function_answers.install(
-        Executor(folder, endpoint_url, invocations.role_credentials, invocations.may_write_logs)
+        Executor(
+            folder,
+            endpoint_url,
+            invocations.role_credentials,
+            invocations.may_write_logs,
+            invocations.forget_credentials,
+        )
     )
 
 

@@ -575,3 +575,14 @@ def test_a_key_cannot_be_taken_for_one_of_aws() -> None:
     assert (len(key.id), len(key.secret), key.id[:8]) == (20, 40, "LOCALAWS")
     assert key.id != other.id and key.secret != other.secret
     assert f"export AWS_ACCESS_KEY_ID={key.id}" in shell_lines("http://x", key, "sh")
+
+
+def test_credentials_of_a_handler_end_with_its_environment(aws) -> None:
+    source = "import os\n" + HEAD + "    return {k: os.environ[k] for k in KEYS}\n"
+    names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+    name = aws.function(source.replace("KEYS", repr(names)))
+    given = aws.invoke(name).value
+    client = aws.client("sts", **{each.lower(): given[each] for each in names})
+    assert f":assumed-role/{aws.role_name}/{name}" in client.get_caller_identity()["Arn"]
+    aws.lambda_.delete_function(FunctionName=name)
+    assert refusal(client.get_caller_identity)[1] == "InvalidClientTokenId"
