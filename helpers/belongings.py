@@ -185,15 +185,17 @@ def find(wanted: Names | None = None) -> list[Thing]:
     """
     of = wanted or names.EVERYTHING
     queues = find_queues(None if wanted is None else map(name, of.queues))
-    functions = find_functions(map(name, of.functions))
-    roles = find_roles(map(name, of.roles))
+    functions = look_at_each("function", map(name, of.functions))
+    roles = look_at_each("role", map(name, of.roles))
+    tables = look_at_each("table", map(name, of.tables))
     groups = find_log_groups(map(name, of.functions), functions, roles)
     ends = {name(each) for each in of.queues + of.functions} | {queue.name for queue in queues}
     triggers = find_triggers(ends, all_ours=wanted is None)
-    return [*triggers, *functions, *queues, *find_tables(map(name, of.tables)), *roles, *groups]
+    return [*triggers, *functions, *queues, *tables, *roles, *groups]
 
 
 def look_at_each(kind: str, wanted: Iterable[str]) -> list[Thing]:
+    """The things of a kind that exist, of these full names."""
     service, look = LOOK_AT[kind]
     client = boto3.client(service)
     return [thing for each in wanted if (thing := look(client, each))]
@@ -212,23 +214,6 @@ def broken_queues() -> list[str]:
     urls = boto3.client("sqs").list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
     found = [url.rsplit("/", 1)[-1] for url in urls]
     return [each for each in found if each.removeprefix(prefix)[:1].isdigit()]
-
-
-def find_functions(wanted: Iterable[str] | None = None) -> list[Thing]:
-    """The functions that exist, of these full names or of all that the course uses."""
-    return look_at_each(
-        "function", map(name, names.EVERYTHING.functions) if wanted is None else wanted
-    )
-
-
-def find_roles(wanted: Iterable[str] | None = None) -> list[Thing]:
-    """The roles that exist, of these full names or of all that the course uses."""
-    return look_at_each("role", map(name, names.EVERYTHING.roles) if wanted is None else wanted)
-
-
-def find_tables(wanted: Iterable[str] | None = None) -> list[Thing]:
-    """The tables that exist, of these full names or of all that the course uses."""
-    return look_at_each("table", map(name, names.EVERYTHING.tables) if wanted is None else wanted)
 
 
 def find_triggers(ends: Iterable[str], all_ours: bool = False) -> list[Thing]:

@@ -58,6 +58,7 @@ __all__ = [  # a notebook needs one module for its names and its first cell
     "catch_up",
     "check_environment",
     "name",
+    "queue_tags",
     "tags",
 ]
 
@@ -170,6 +171,15 @@ def adopt(kind: str, name: str, id: str) -> None:
         f"Adopted: {thing.kind} {thing.name}. From now on the notebooks may change and empty it, "
         "and the clean-up leaves it alone."
     )
+
+
+def queue_tags(queue: str) -> dict[str, str]:
+    """The tags to create a queue with: the course's, or none for one that was adopted.
+
+    CreateQueue compares tags, and an adopted queue has more of them than the course's.
+    """
+    found = belongings.look_at_queue(boto3.client("sqs"), queue)
+    return {} if found and found.adopted else tags()
 
 
 def check_environment() -> None:

@@ -19,11 +19,11 @@ import pandas as pd
 from helpers import course, steps
 from helpers.belongings import (
     as_list,
-    find_tables,
     ignore_missing,
     look_at_mapping,
     look_at_queue,
     look_at_role,
+    look_at_table,
     look_at_trigger,
     refuse_foreign,
     refuse_names,
@@ -313,9 +313,9 @@ def empty_table() -> Any:
     """
     dynamodb, name = boto3.resource("dynamodb"), course.name(course.TABLE)
     client = dynamodb.meta.client
-    existing = find_tables([name])
-    refuse_foreign(existing)
-    if existing and existing[0].adopted:
+    existing = look_at_table(client, name)
+    refuse_foreign([existing])
+    if existing and existing.adopted:
         return without_items(dynamodb.Table(name))
     if existing:
         if client.describe_table(TableName=name)["Table"]["TableStatus"] != "DELETING":
