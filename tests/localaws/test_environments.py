@@ -148,16 +148,28 @@ def test_credentials_are_forgotten_once_for_each_environment(tmp_path, monkeypat
     assert credentials.forgotten == ["1", "2", "3", "4"]
 
 
-@pytest.mark.parametrize("what", ["_role_credentials", "_may_write_logs"])
-def test_a_failure_leaves_nothing_behind(tmp_path, what) -> None:
+def test_an_environment_that_ends_at_work_is_ended_once(tmp_path) -> None:
+    credentials = Credentials()
+    sleeps = make_function("import time\n" + HEAD + "    print('here')\n    time.sleep(60)\n", "s")
+    with own_executor(tmp_path, **credentials.callables) as runs, ThreadPoolExecutor(1) as pool:
+        running = pool.submit(call, runs, sleeps)
+        poll(lambda: runs._environments, bool, "the environment")
+        runs.stop()
+        with pytest.raises(ValueError, match="signal: killed"):
+            running.result()
+    assert credentials.forgotten == ["1"]
+
+
+@pytest.mark.parametrize("what", ["role_credentials", "may_write_logs", "raw output"])
+def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch, what) -> None:
     with own_executor(tmp_path) as runs:
-        works = getattr(runs, what)
-        setattr(runs, what, lambda _function: 1 / 0)
-        for _ in range(3):
-            with pytest.raises(ZeroDivisionError):
-                runs.invoke(ECHO, b"{}", "id", reserved=1)
+        owner, name = (environments, "RawOutput") if what == "raw output" else (runs, f"_{what}")
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, lambda _argument: 1 / 0)
+            for _ in range(3):
+                with pytest.raises(ZeroDivisionError):
+                    runs.invoke(ECHO, b"{}", "id", reserved=1)
         assert [path for path in tmp_path.rglob("*") if path.parent != tmp_path] == []
-        setattr(runs, what, works)
         assert call(runs, ECHO, 1) == 1
         runs.retire(ECHO.arn)
         assert [path for path in tmp_path.rglob("*") if path.parent != tmp_path] == []
@@ -177,15 +189,16 @@ def test_one_step_that_fails_keeps_no_other_from_being_taken(tmp_path, capsys) -
 
 def test_unpacking_keeps_only_the_same_package_waiting(tmp_path, monkeypatch) -> None:
     begun, go_on, unpack = threading.Event(), threading.Event(), packages.unpack
+    large = make_function(HEAD + "    return 'large'\n", "large")
     unpacked: list[Path] = []
 
     def slowly(zipped: bytes, folder: Path) -> None:
-        unpacked.append(folder)
-        begun.set()
-        assert go_on.wait(60)
+        if zipped == large.package:
+            unpacked.append(folder)
+            begun.set()
+            assert go_on.wait(60)
         unpack(zipped, folder)
 
-    large = make_function(HEAD + "    return 'large'\n", "large")
     with own_executor(tmp_path) as runs, ThreadPoolExecutor(3) as pool:
         call(runs, ECHO)
         monkeypatch.setattr(packages, "unpack", slowly)
@@ -193,6 +206,7 @@ def test_unpacking_keeps_only_the_same_package_waiting(tmp_path, monkeypatch) ->
             waiting = [pool.submit(call, runs, large) for _ in range(3)]
             assert begun.wait(60)
             assert call(runs, ECHO, 1) == 1
+            assert call(runs, make_function(ECHO_SOURCE, "another"), 2) == 2
         finally:
             go_on.set()
         assert [each.result() for each in waiting] == ["large"] * 3
