@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
+import stat
+import subprocess
 import sys
 import threading
 import tracemalloc
+import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -289,6 +294,25 @@ def test_a_package_is_read_only_for_its_handler(tmp_path) -> None:
     assert seen["files"] == ["lambda_function.py"]
 
 
+@pytest.mark.skipif(not POSIX, reason="runs a shell script")
+def test_a_wrapper_keeps_its_execute_bit(tmp_path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        script = zipfile.ZipInfo("bin/wrapper.sh")
+        script.external_attr = (stat.S_IFREG | 0o755) << 16
+        archive.writestr(script, '#!/bin/sh\nWRAPPED=yes exec "$@"\n')
+        source = "import os\n" + HEAD + "    return os.environ['WRAPPED']\n"
+        archive.writestr("lambda_function.py", source)
+    variables = {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/bin/wrapper.sh"}
+    function = make_function("", "wrapped", package=buffer.getvalue(), variables=variables)
+    with own_executor(tmp_path) as runs:
+        assert call(runs, function) == "yes"
+        [folder] = (tmp_path / "packages").iterdir()
+        modes = {path.name: oct(path.stat().st_mode & 0o777) for path in folder.rglob("*")}
+        assert modes == {"bin": "0o555", "wrapper.sh": "0o555", "lambda_function.py": "0o444"}
+        assert folder.stat().st_mode & 0o222 == 0
+
+
 # -- the end of a worker ----------------------------------------------------------------------
 
 DAEMON = """
@@ -337,6 +361,21 @@ def test_a_daemon_ends_with_its_environment(tmp_path, end) -> None:
             assert psutil.pid_exists(others)
         wait_gone(daemon, "the daemon")
     wait_gone(others, "the other function's daemon")
+
+
+@pytest.mark.skipif(not POSIX, reason="forks")
+def test_a_daemon_of_a_killed_server_ends_when_the_next_one_starts(tmp_path) -> None:
+    own, other = (tmp_path / name / "environments" / "1" / "tmp" for name in ("own", "own2"))
+    variables = [{**os.environ, "TMPDIR": str(folder)} for folder in (own, other)]
+    sleeping = [subprocess.Popen(["sleep", "300"], env=each) for each in variables]
+    try:
+        with own_executor(tmp_path / "own"):
+            assert sleeping[0].wait(10) == -signal.SIGKILL
+            assert sleeping[1].poll() is None
+    finally:
+        for each in sleeping:
+            each.kill()
+            each.wait()
 
 
 @pytest.mark.skipif(not POSIX, reason="zombies")
