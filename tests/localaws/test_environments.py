@@ -153,6 +153,7 @@ def test_credentials_are_forgotten_once_for_each_environment(tmp_path, monkeypat
     assert credentials.forgotten == ["1", "2", "3", "4"]
 
 
+@pytest.mark.skipif(not POSIX, reason="signals")
 def test_an_environment_that_ends_at_work_is_ended_once(tmp_path) -> None:
     credentials = Credentials()
     sleeps = make_function("import time\n" + HEAD + "    print('here')\n    time.sleep(60)\n", "s")
@@ -400,6 +401,7 @@ def test_the_id_of_a_process_stays_its_own_until_its_end_and_is_not_used_after(
     process.close()
 
 
+@pytest.mark.skipif(not POSIX, reason="signals")
 def test_a_worker_that_died_is_ended_without_a_stranger_being_killed(tmp_path) -> None:
     with own_executor(tmp_path) as runs:
         function = make_function(PID, "pid")
