@@ -21,6 +21,7 @@ FIRST = (
     "tests/test_project.py",
     "tests/test_faults.py",
     "tests/localaws/test_robustness.py",
+    "tests/localaws/test_storm.py",
 )
 
 
@@ -33,6 +34,9 @@ def pytest_addoption(parser) -> None:
     )
     group.addoption(
         "--patience", type=float, default=20.0, help="the longest a wait may last, in s"
+    )
+    parser.addoption(
+        "--storm", type=float, default=3.0, help="how long tests/localaws/test_storm.py blows, in s"
     )
 
 

@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-# moto reads these when it is imported.
-os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
-os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
-os.environ.setdefault("MOTO_ENABLE_ISO_REGIONS", "false")
+from helpers.localaws.settings import MOTO, STATUS_PATH
+
+os.environ.update(MOTO)  # before moto is imported
 
 from flask import Flask
 from moto import backends
@@ -30,7 +29,6 @@ from helpers.localaws import iam, malformed, sts
 from helpers.localaws.access import Access, Caller, refuse_page
 from helpers.localaws.connections import REFUSED_UNREAD, PatientServer
 from helpers.localaws.protocols import BODY, Answer, make_answer, plain_answer, read_body
-from helpers.localaws.settings import STATUS_PATH
 
 HOST = "127.0.0.1"
 THREADS = 200  # each long poll and each running Invoke holds one

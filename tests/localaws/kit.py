@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +21,13 @@ from helpers.localaws.environments import Function
 from helpers.localaws.executor import Executor
 from helpers.localaws.keys import AccessKey
 from helpers.localaws.lifecycle import CHECKOUT, has_ended
-from tests.conformance.kit import REGION, access_keys, poll
+from tests.conformance.kit import REGION, Aws, access_keys, poll
 
 ACCOUNT = "123456789012"
 logs_api.install()  # before moto makes log groups of its own in this process
 POSIX = os.name == "posix"
+LIMIT_S = 180.0  # of any wait in a storm; what takes seconds on an idle machine may take minutes
+GROUPS = 20
 
 
 def command(
@@ -152,3 +154,25 @@ def make_pair(backend: Any, kind: str = "", max_receives: int = 1) -> tuple[Any,
     policy = {"deadLetterTargetArn": dead_letters.queue_arn, "maxReceiveCount": max_receives}
     queue = backend.create_queue(f"q{kind}", RedrivePolicy=json.dumps(policy), **fifo)
     return queue, dead_letters
+
+
+# -- many messages ----------------------------------------------------------------------------
+
+
+def send_all(aws: Aws, url: str, bodies: list[str], group: Callable[[str], str] | None = None):
+    """Send messages in batches of ten; `group` gives the message group of a body."""
+    for start in range(0, len(bodies), 10):
+        entries = [
+            {
+                "Id": str(number),
+                "MessageBody": body,
+                **({"MessageGroupId": group(body)} if group else {}),
+            }
+            for number, body in enumerate(bodies[start : start + 10])
+        ]
+        answer = aws.sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        assert "Failed" not in answer
+
+
+def group_of(body: str) -> str:
+    return f"g{int(body.partition('-')[2]) % GROUPS}"
