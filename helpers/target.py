@@ -76,6 +76,11 @@ def prefix() -> str:
         raise WrongSetting(
             f"SQS_COURSE_PREFIX is {text!r}; use up to 20 letters, digits and hyphens."
         )
+    if text.rstrip("-") == "default":
+        raise WrongSetting(
+            f"SQS_COURSE_PREFIX is {text!r}, which is the tag of a learner without a prefix; use "
+            "another word."
+        )
     return text
 
 

@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
-from botocore import UNSIGNED
 from botocore.auth import S3SigV4QueryAuth
 from botocore.auth import SigV4Auth as Signer
 from botocore.awsrequest import AWSRequest
@@ -37,7 +36,6 @@ from tests.conformance.kit import HEAD, REGION, Aws, refusal
 from tests.localaws.kit import command, own_server, state
 
 KEY = AccessKey("LOCALAWS000000000001", "secret")
-WRONG = "The request signature we calculated does not match the signature you provided."
 UNKNOWN = "The security token included in the request is invalid."
 ONCE = {"retries": {"total_max_attempts": 1}}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -173,45 +171,16 @@ def test_an_open_server_takes_anything() -> None:
     assert fault_of({"HTTP_X_AMZ_TARGET": "AmazonSQS.ListQueues"}, open_to_all=True) == ""
 
 
-# -- refusals in the protocol of each service ------------------------------------------------
-
-CALLS = {
-    "sqs": ("list_queues", 403, "InvalidClientTokenId", "SignatureDoesNotMatch"),
-    "iam": ("list_roles", 403, "InvalidClientTokenId", "SignatureDoesNotMatch"),
-    "sts": ("get_caller_identity", 403, "InvalidClientTokenId", "SignatureDoesNotMatch"),
-    "lambda": ("list_functions", 403, "UnrecognizedClientException", "InvalidSignatureException"),
-    "logs": ("list_log_groups", 400, "UnrecognizedClientException", "InvalidSignatureException"),
-    "dynamodb": ("list_tables", 400, "UnrecognizedClientException", "InvalidSignatureException"),
-    "s3": ("list_buckets", 403, "InvalidAccessKeyId", "SignatureDoesNotMatch"),
-}
-
-
-@pytest.mark.parametrize("service", CALLS)
-def test_each_service_refuses_in_its_own_words(aws, service) -> None:
-    operation, status, unknown, wrong = CALLS[service]
-    key = aws.client(service)._get_credentials()
-
-    def refused(key_id: str, **settings: Any) -> tuple[int, str, str]:
-        client = aws.client(
-            service, aws_access_key_id=key_id, aws_secret_access_key="guess",
-            config=Config(**ONCE, **settings),
-        )  # fmt: skip
-        return refusal(getattr(client, operation))
-
-    assert refused("AKIAIOSFODNN7EXAMPLE")[:2] == (status, unknown)
-    seen = refused(key.access_key)
-    assert (seen[:2], seen[2][: len(WRONG)]) == ((status, wrong), WRONG)
-    assert refused("unsigned", signature_version=UNSIGNED)[0] == status
-
-
-def test_a_refused_call_changes_nothing(aws) -> None:
-    stranger = aws.client("sqs", aws_access_key_id="test", aws_secret_access_key="test")
-    status, code, text = refusal(stranger.create_queue, QueueName="of-a-stranger")
-    assert (status, code, text) == (403, "InvalidClientTokenId", UNKNOWN)
-    assert "QueueUrls" not in aws.sqs.list_queues(QueueNamePrefix="of-a-stranger")
-
-
 # -- temporary credentials ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ends_in_s", "fault"), [(60, ""), (-1, "ExpiredTokenException")])
+def test_temporary_credentials_end(monkeypatch, ends_in_s, fault) -> None:
+    ends = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=ends_in_s)
+    found = Credentials("its own", "token", ends)
+    monkeypatch.setattr(access.sts, "find_credentials", {"ASIATEMPORARY": found}.get)
+    key = AccessKey("ASIATEMPORARY", "its own")
+    assert fault_of(sign(key, **{"X-Amz-Security-Token": "token"})) == fault
 
 
 def with_credentials(aws: Aws, service: str, made: dict[str, Any], **changed: str) -> Any:
@@ -241,15 +210,6 @@ def test_temporary_credentials_of_a_role_are_checked(aws) -> None:
     ):
         client = with_credentials(aws, "sqs", made, **wrong)
         assert refusal(client.list_queues)[:2] == (403, code)
-
-
-@pytest.mark.parametrize(("ends_in_s", "fault"), [(60, ""), (-1, "ExpiredTokenException")])
-def test_temporary_credentials_end(monkeypatch, ends_in_s, fault) -> None:
-    ends = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=ends_in_s)
-    found = Credentials("its own", "token", ends)
-    monkeypatch.setattr(access.sts, "find_credentials", {"ASIATEMPORARY": found}.get)
-    key = AccessKey("ASIATEMPORARY", "its own")
-    assert fault_of(sign(key, **{"X-Amz-Security-Token": "token"})) == fault
 
 
 def test_keys_that_iam_and_sts_make_can_be_used(aws) -> None:
