@@ -393,7 +393,7 @@ def worker_variables(
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "HOME": str(folder),
-        MARK: str(folder),
+        MARK: str(folder),  # TMPDIR
     }
     if function.logging_config.get("LogFormat") == "JSON":
         variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
