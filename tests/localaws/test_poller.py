@@ -242,6 +242,42 @@ def test_a_function_that_is_deleted_while_it_is_throttled_is_not_run(make_poller
     assert queue.store.deleted == []
 
 
+@pytest.mark.parametrize("vanishes", ["function", "role", "queue"])
+def test_what_vanishes_while_a_batch_is_handled_costs_no_message(
+    make_poller, backend, monkeypatch, vanishes
+) -> None:
+    """The batch was handled; its messages stay unless the function's role may delete them."""
+    queue = backend.create_queue("q")
+    backend.send_message("q", "m")
+    (message,) = queue.receive(1, 0, 60)
+    invoked = Invoked()
+    poller = make_poller(invoked)
+
+    def run(*_: Any) -> Result:
+        if vanishes == "function":
+            invoked.function = None
+        elif vanishes == "role":
+            monkeypatch.setattr(Poller, "_may", staticmethod(lambda *_: False))
+        else:
+            backend.delete_queue("q")
+        return DONE
+
+    invoked.run = run
+    poller._process(queue, [[Delivery(message, b"{}")]], object())
+    left = {"function": 0, "role": 1, "queue": 0}[vanishes]
+    assert queue.store.counts(60)["hidden"] == left
+    poller._process(queue, [[Delivery(message, b"{}")]], object())
+    assert queue.store.counts(60)["hidden"] == left
+
+
+def test_without_a_function_nothing_is_handled_and_nothing_deleted(make_poller) -> None:
+    backend = Invoked(DONE)
+    poller, queue = make_poller(backend), queue_hiding_for(30)
+    backend.function = None
+    poller._process(queue, [hidden_for(60_000)], object())
+    assert (backend.events, queue.store.deleted) == ([], [])
+
+
 def test_a_batch_leaves_before_any_of_its_messages_is_visible_again(make_poller, monkeypatch):
     """Also when the visibility timeout became shorter while it was collected."""
     poller = make_poller(Invoked())
