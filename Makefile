@@ -6,6 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
+# Every Python program of the environment finds this folder, and with it `helpers`.
+FIND_HELPERS := import os, pathlib, sysconfig; \
+  pathlib.Path(sysconfig.get_path("purelib"), "course.pth").write_text(os.getcwd() + "\n")
 
 export SQS_COURSE_TARGET := $(or $(TARGET),$(SQS_COURSE_TARGET))
 export SQS_COURSE_ACCOUNT := $(or $(ACCOUNT),$(SQS_COURSE_ACCOUNT))
@@ -21,14 +24,22 @@ test: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n $(or $(PROCESSES),4)
 
+# Each time: a checkout that was moved is found again, and another PYTHON is not passed over.
 setup: $(READY)
+	@has=$$($(BIN)/python -c 'import platform; print(platform.python_version())') \
+	|| { echo "The Python of $(VENV) is gone: type make clean, then the same again." >&2; exit 1; }; \
+	[ "$(origin PYTHON)" = file ] || { \
+	  wanted=$$($(PYTHON) -c 'import platform; print(platform.python_version())') || exit 1; \
+	  [ "$$wanted" = "$$has" ] || { \
+	    echo "The environment $(VENV) has Python $$has, and PYTHON=$(PYTHON) is $$wanted: type" \
+	      "make clean, then the same again." >&2; exit 1; }; }
+	@$(BIN)/python -c '$(FIND_HELPERS)'
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
 	@echo "Making the environment $(VENV); this takes a minute or two."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 # Run all notebooks on a fresh local AWS and store their outputs.

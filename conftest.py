@@ -77,6 +77,8 @@ def pytest_configure(config) -> None:
     for name in ("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX"):
         os.environ.pop(name, None)
     os.environ["SQS_COURSE_LIVE"] = "off"  # nbval does not know outputs that move
+    others = filter(None, [os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *others])  # kernels import from here
 
 
 def pytest_unconfigure(config) -> None:

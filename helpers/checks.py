@@ -1,6 +1,7 @@
 """The check after each exercise: it looks at what is really there and answers in sentences.
 
-A check never raises for a wrong answer. It prints what it found, and what to do next.
+A check never raises for a wrong answer. It prints what it found, and what to do next. What was
+made without the course's tag is not right yet: the clean-up would not know it.
 """
 
 from __future__ import annotations
@@ -12,20 +13,42 @@ from typing import Any
 import boto3
 
 from helpers import course, steps
-from helpers.clean_up import find, ignore_missing
+from helpers.belongings import (
+    Thing,
+    find_triggers,
+    ignore_missing,
+    look_at_function,
+    look_at_mapping,
+    look_at_queue,
+    look_at_role,
+    look_at_table,
+)
+from helpers.clean_up import find, goes
 from helpers.experiments import Experiment, printed
 from helpers.logs import log_group, wait_for_line
+from helpers.names import TAG, tags
 from helpers.recorder import read_dead_letters
 from helpers.waiting import wait_until
+
+HOW_TO_TAG = {
+    "queue": "pass tags=course.tags() when you create it, or tag it with tag_queue",
+    "role": "pass the course's tags as Tags when you create it, or tag it with tag_role",
+    "function": "pass Tags=course.tags() when you create it, or tag it with tag_resource",
+    "table": "pass the course's tags as Tags when you create it, or tag it with tag_resource",
+    "trigger": "pass Tags=course.tags() when you create it, or tag it with tag_resource",
+}
 
 
 def check_order(customer: str) -> None:
     """Notebook 00: an order of this customer waits in the pizza queue."""
     sqs = boto3.client("sqs")
-    url = find_queue(sqs, course.name(course.PIZZA_QUEUE), "Run the notebook from the top.")
-    if url is None:
+    queue = find_queue(sqs, course.name(course.PIZZA_QUEUE), "Run the notebook from the top.")
+    if queue is None:
         return
-    bodies = list(read_dead_letters(sqs, url)["body"])
+    if not queue.ours:  # to look at its messages is to receive them
+        print("Not yet:", about_tag(queue))
+        return
+    bodies = list(read_dead_letters(sqs, queue.key)["body"])
     say(
         any(customer in body for body in bodies),
         f"An order of {customer} is waiting at the counter.",
@@ -34,28 +57,30 @@ def check_order(customer: str) -> None:
     )
 
 
-def find_queue(sqs: Any, name: str, advice: str) -> str | None:
-    """The URL of a queue. When there is none, says so, with what to do."""
-    url = ignore_missing(lambda: sqs.get_queue_url(QueueName=name)["QueueUrl"])
-    if url is None:
+def find_queue(sqs: Any, name: str, advice: str) -> Thing | None:
+    """A queue. When there is none, says so, with what to do."""
+    queue = look_at_queue(sqs, name)
+    if queue is None:
         print(f"Not yet: there is no queue {name}. {advice}")
-    return url
+    return queue
 
 
 def check_practice_queue(retention_days: int) -> None:
     """Notebook 01: the practice queue keeps its messages this long."""
     sqs = boto3.client("sqs")
     name = course.name(course.PRACTICE_QUEUE)
-    url = find_queue(sqs, name, "Create it, then run this cell again.")
-    if url is None:
+    queue = find_queue(sqs, name, "Create it, then run this cell again.")
+    if queue is None:
         return
-    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])
-    days = int(answer["Attributes"]["MessageRetentionPeriod"]) / 86_400
+    retention = "MessageRetentionPeriod"
+    answer = sqs.get_queue_attributes(QueueUrl=queue.key, AttributeNames=[retention])
+    days = int(answer["Attributes"][retention]) / 86_400
     say(
         days == retention_days,
         f"{name} keeps messages for {retention_days} days.",
         f"{name} keeps messages for {days:g} days, not {retention_days}. A day has 86,400 "
         "seconds; set_queue_attributes changes a queue that exists.",
+        queue,
     )
 
 
@@ -63,11 +88,11 @@ def check_practice_role() -> None:
     """Notebook 02: a role that Lambda may assume, for a function that reads no queue."""
     iam = boto3.client("iam")
     name = course.name(course.PRACTICE_ROLE)
-    role = ignore_missing(lambda: iam.get_role(RoleName=name)["Role"])
+    role = look_at_role(iam, name)
     if role is None:
         print(f"Not yet: there is no role {name}. Create it, then run this cell again.")
         return
-    trusted = json.dumps(role["AssumeRolePolicyDocument"])
+    trusted = json.dumps(iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"])
     attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
     names = [policy["PolicyName"] for policy in attached]
     names += iam.list_role_policies(RoleName=name)["PolicyNames"]
@@ -79,6 +104,7 @@ def check_practice_role() -> None:
         f"{name} may be assumed by Lambda, and may write logs and nothing else.",
         f"{name} has these policies: {', '.join(names) or 'none'}. It should have "
         "AWSLambdaBasicExecutionRole alone.",
+        role,
     )
 
 
@@ -86,15 +112,17 @@ def check_practice_function(memory_mb: int) -> None:
     """Notebook 03: the practice function is active and has this much memory."""
     lambda_ = boto3.client("lambda")
     name = course.name(course.PRACTICE_FUNCTION)
-    function = ignore_missing(lambda: lambda_.get_function_configuration(FunctionName=name))
+    function = look_at_function(lambda_, name)
     if function is None:
         print(f"Not yet: there is no function {name}. Create it, then run this cell again.")
         return
+    has = lambda_.get_function_configuration(FunctionName=name)
     say(
-        function["MemorySize"] == memory_mb,
-        f"{name} is {function['State'].lower()} and has {memory_mb} MB of memory.",
-        f"{name} has {function['MemorySize']} MB of memory, not {memory_mb}. The parameter is "
+        has["MemorySize"] == memory_mb,
+        f"{name} is {has['State'].lower()} and has {memory_mb} MB of memory.",
+        f"{name} has {has['MemorySize']} MB of memory, not {memory_mb}. The parameter is "
         "called MemorySize.",
+        function,
     )
 
 
@@ -109,6 +137,7 @@ def check_trigger(batch_size: int) -> None:
         f"The trigger is on, and hands over up to {batch_size} message(s) at a time.",
         f"The trigger is {mapping['State']} with a batch size of {mapping['BatchSize']}, not "
         f"{batch_size}. update_event_source_mapping takes UUID and BatchSize.",
+        look_at_mapping(boto3.client("lambda"), mapping),
     )
 
 
@@ -161,10 +190,10 @@ def check_max_receives(experiment: str, wanted: int) -> None:
     """Notebook 08: the queue of an experiment gives up after so many deliveries."""
     sqs = boto3.client("sqs")
     name = course.name(experiment)
-    url = find_queue(sqs, name, "Run the notebook from the top.")
-    if url is None:
+    queue = find_queue(sqs, name, "Run the notebook from the top.")
+    if queue is None:
         return
-    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+    answer = sqs.get_queue_attributes(QueueUrl=queue.key, AttributeNames=["RedrivePolicy"])
     policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
     found = policy.get("maxReceiveCount")
     has = (
@@ -175,6 +204,7 @@ def check_max_receives(experiment: str, wanted: int) -> None:
         f"{name} gives up after {wanted} receives.",
         f"{name} {has}. It should give up after {wanted}. The attribute RedrivePolicy is JSON "
         "with deadLetterTargetArn and maxReceiveCount.",
+        queue,
     )
 
 
@@ -182,6 +212,10 @@ def check_stored_order(order_id: str, amount_cents: int, limit_s: float = 3) -> 
     """Notebook 10: the table of processed orders holds this order with this amount."""
     dynamodb, name = boto3.client("dynamodb"), course.name(course.TABLE)
     key = {"order_id": {"S": order_id}}
+    table = look_at_table(dynamodb, name)
+    if table and not table.ours:
+        print("Not yet:", about_tag(table))
+        return
 
     def look() -> dict[str, Any] | None:
         answer = ignore_missing(lambda: dynamodb.get_item(TableName=name, Key=key))
@@ -217,14 +251,61 @@ def check_cured(experiment: Experiment, orders: int = 3, limit_s: float = 3) -> 
             advice = "On AWS log lines come late: then run this cell again."
         print(f"Not yet: {waiting} of {orders} orders are in the queue. {advice}")
         return
-    print(f"Right: all {orders} orders are charged.")
+    foreign = [each for each in find_triggers([experiment.name]) if not each.ours]
+    say(True, f"all {orders} orders are charged.", "", *foreign)
+
+
+def check_log_groups(answer: Any, function: str) -> None:
+    """Notebook 99: the log groups whose names begin as that of a function of the course."""
+    group = log_group(course.name(function))
+    groups = boto3.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    there = [each["logGroupName"] for each in groups]
+    say(
+        answer == there,
+        f"AWS lists {there or 'none'}.",
+        f"{answer!r} is not what AWS lists. describe_log_groups takes logGroupNamePrefix.",
+    )
 
 
 def check_nothing_left() -> None:
-    """Notebook 99: nothing of this course is listed any more."""
-    left = [f"{thing.kind} {thing.name}" for thing in find() if thing.ours]
-    say(not left, "Nothing of this course is left.", f"Still there: {', '.join(left)}.")
+    """Notebook 99: nothing that the clean-up deletes is listed any more.
+
+    What it leaves alone is named, with the reason, and triggers that go on polling.
+    """
+    found = find()
+    left = [f"{thing.kind} {thing.name}" for thing in found if goes(thing)]
+    kept = [
+        f"{thing.kind} {thing.name} ({thing.whose}{', still polls' if thing.polls else ''})"
+        for thing in found
+        if not goes(thing)
+    ]
+    praise = "Nothing of this course is left."
+    if kept:
+        praise = "What the course made is deleted."
+    say(not left, praise, f"Still there: {', '.join(left)}.")
+    if kept:
+        print(f"Left alone: {', '.join(kept)}.")
 
 
-def say(right: bool, praise: str, advice: str) -> None:
-    print(f"Right: {praise}" if right else f"Not yet: {advice}")
+def about_tag(thing: Thing) -> str:
+    """What is wrong with the tag of something that is not ours, and what to do."""
+    wrong = f"has no tag {TAG}"
+    if thing.owner is not None:
+        wrong = f"has the tag {TAG} with {thing.owner!r}, not {tags()[TAG]!r}"
+    return (
+        f"the {thing.kind} {thing.name} {wrong}: {HOW_TO_TAG[thing.kind]}. The "
+        "clean-up would leave it alone."
+    )
+
+
+def say(right: bool, praise: str, advice: str, *made: Thing | None) -> None:
+    """Print whether an answer is right, and if not what to do.
+
+    It is not right as long as something of `made` does not carry the course's tag.
+    """
+    untagged = [thing for thing in made if thing and not thing.ours]
+    if right and not untagged:
+        print(f"Right: {praise}")
+        return
+    start = f"{praise[:-1]}, but" if right else advice
+    print("Not yet:", start, *map(about_tag, untagged))

@@ -1,7 +1,8 @@
 """The first cell of every notebook: connect, say what to, and catch up.
 
 `begin("04_add_trigger")` makes whatever earlier steps should have left behind, so that a
-reader can start anywhere. It never changes what is there.
+reader can start anywhere. It never changes what is there, and what carries no tag of this
+course run it refuses by name, before anything is made.
 """
 
 from __future__ import annotations
@@ -13,45 +14,55 @@ from dataclasses import dataclass
 
 import boto3
 
-from helpers import steps
+from helpers import belongings, names, sentences, steps
 from helpers.logs import log_group, wait_for_line
-from helpers.target import connect, prefix
+from helpers.names import (
+    BREAK_IT,
+    EXPERIMENTS,
+    FUNCTION,
+    JOBS_QUEUE,
+    NOTEBOOKS,
+    PIZZA_QUEUE,
+    POLLED_QUEUE,
+    PRACTICE_FUNCTION,
+    PRACTICE_QUEUE,
+    PRACTICE_ROLE,
+    QUEUE,
+    ROLE,
+    TABLE,
+    TAG,
+    name,
+    tags,
+)
+from helpers.target import WrongSetting, connect
 from helpers.waiting import wait_until
 
-NOTEBOOKS = (
-    "00_start_here",
-    "01_create_queue",
-    "02_create_role",
-    "03_create_function",
-    "04_add_trigger",
-    "05_write_handler",
-    "06_send_message",
-    "07_check_logs",
-    "08_retries",
-    "09_throughput",
-    "10_use_cases",
-    "11_break_it",
-    "99_clean_up",
-)
-QUEUE, ROLE, FUNCTION = "DemoQueueLambda", "ProcessSQSMessageRole", "ProcessSQSMessage"
-PIZZA_QUEUE, PRACTICE_QUEUE, PRACTICE_ROLE = "PizzaOrders", "PracticeQueue", "PracticeRole"
-PRACTICE_FUNCTION = "PracticeFunction"
-TABLE, JOBS_QUEUE, POLLED_QUEUE = "ProcessedOrders", "VideoJobs", "PolledQueue"
-# Each has a queue, a dead-letter queue, a function and a role of its own: see experiments.py.
-BREAK_IT = "BreakIt"
-EXPERIMENTS = ("Retries", "Throughput", "Orders", "Videos", "AuditLog", BREAK_IT)
-TAG = "sqs-lambda-course"
+__all__ = [  # a notebook needs one module for its names and its first cell
+    "BREAK_IT",
+    "EXPERIMENTS",
+    "FUNCTION",
+    "JOBS_QUEUE",
+    "NOTEBOOKS",
+    "PIZZA_QUEUE",
+    "POLLED_QUEUE",
+    "PRACTICE_FUNCTION",
+    "PRACTICE_QUEUE",
+    "PRACTICE_ROLE",
+    "QUEUE",
+    "ROLE",
+    "TABLE",
+    "TAG",
+    "Pipeline",
+    "adopt",
+    "begin",
+    "catch_up",
+    "check_environment",
+    "name",
+    "queue_tags",
+    "tags",
+]
+
 OLDEST_PYTHON = (3, 11)
-
-
-def name(text: str) -> str:
-    """A name with the learner's prefix before it, if one is set."""
-    return prefix() + text
-
-
-def tags() -> dict[str, str]:
-    """The tag on everything that this course run makes."""
-    return {TAG: prefix().rstrip("-") or "default"}
 
 
 @dataclass(frozen=True)
@@ -68,18 +79,21 @@ class Pipeline:
 def begin(notebook: str) -> None:
     """Connect, print what the cells talk to, and make what the notebook builds on.
 
-    Prints two or three lines. Raises ValueError for an unknown notebook and WrongSetting for
-    a setting that is not allowed.
+    Prints two or three lines. Raises ValueError for an unknown notebook, WrongSetting for a
+    setting that is not allowed, and NotOurs, before the first change, when somebody else's
+    things have the names that the notebook writes to.
     """
+    sentences.show_as_sentences(WrongSetting, belongings.NotOurs)
     if notebook not in NOTEBOOKS:
         raise ValueError(f"{notebook!r} is no notebook of this course: {', '.join(NOTEBOOKS)}")
     target = connect()
     print(f"Connected to: {target.description}.")
     if target.note:
         print(target.note)
+    belongings.refuse_names(names.WRITES[notebook])
     step = int(notebook[:2])
     if 2 <= step <= 7:
-        catch_up(step)
+        make_missing(step)
         print(f"In place from earlier steps: {', '.join(left_by_earlier(step))}.")
 
 
@@ -97,7 +111,15 @@ def left_by_earlier(step: int) -> list[str]:
 
 
 def catch_up(step: int) -> Pipeline:
-    """Make what the steps before `step` (2 to 8) leave behind, where it is missing."""
+    """Make what the steps before `step` (2 to 8) leave behind, where it is missing.
+
+    Raises NotOurs, before the first change, for what somebody else made under these names.
+    """
+    belongings.refuse_names(names.of_steps(step))
+    return make_missing(step)
+
+
+def make_missing(step: int) -> Pipeline:
     sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
     queue_url = steps.create_queue(sqs, name(QUEUE), tags())
     queue_arn = steps.queue_arn(sqs, queue_url)
@@ -135,6 +157,29 @@ def send_first_message(sqs, queue_url: str) -> None:
             lambda counts: not any(counts.values()),
             "the queue to be empty",
         )
+
+
+def adopt(kind: str, name: str, id: str) -> None:
+    """Let the course use a thing that you made without it, and its clean-up leave it alone.
+
+    `kind` is "queue", "role", "function", "trigger", "table" or "log group"; `id` is the ARN,
+    or a trigger's UUID: the refusal of a notebook's first cell has the whole call. Raises
+    ValueError when name and id are not those of one thing.
+    """
+    thing = belongings.adopt(kind, name, id)
+    print(
+        f"Adopted: {thing.kind} {thing.name}. From now on the notebooks may change and empty it, "
+        "and the clean-up leaves it alone."
+    )
+
+
+def queue_tags(queue: str) -> dict[str, str]:
+    """The tags to create a queue with: the course's, or none for one that was adopted.
+
+    CreateQueue compares tags, and an adopted queue has more of them than the course's.
+    """
+    found = belongings.look_at_queue(boto3.client("sqs"), queue)
+    return {} if found and found.adopted else tags()
 
 
 def check_environment() -> None:

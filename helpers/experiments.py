@@ -17,23 +17,27 @@ import boto3
 import pandas as pd
 
 from helpers import course, steps
-from helpers.clean_up import (
-    Thing,
-    delete_trigger,
-    find_functions,
-    find_queues,
-    find_roles,
-    find_tables,
+from helpers.belongings import (
+    as_list,
     ignore_missing,
-    wait_until_trigger_is_gone,
+    look_at_mapping,
+    look_at_queue,
+    look_at_role,
+    look_at_table,
+    look_at_trigger,
+    refuse_foreign,
+    refuse_names,
 )
+from helpers.clean_up import delete_trigger, wait_until_trigger_is_gone
 from helpers.logs import log_group, read_events
+from helpers.names import Names, of_experiment
 from helpers.recorder import deliveries
 from helpers.waiting import NOT_READY_YET, wait_until, when_known
 
 SETTLE_LIMIT_S = 60.0
 LOOK_AT_LOG_S = 0.3  # CloudWatch Logs allows some five FilterLogEvents calls a second
 TOO_SHORT = ("is less than Function timeout",)
+FIFO = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
 PAUSE_AFTER_EMPTY_S = 0.3  # an empty queue is believed when it stays empty for this long
 
 
@@ -83,16 +87,18 @@ def build(
     timeout and `timeout_s` the function's, both in s; after `max_receives` deliveries a
     message goes to the dead-letter queue, with None it never does. Further arguments are
     those of the trigger, such as BatchSize (default 1) or FunctionResponseTypes. Raises
-    ValueError for an unknown name or if something of that name is not the course's, and what
-    AWS refuses as ClientError.
+    ValueError for an unknown name, NotOurs if something of that name is not the course's, and
+    what AWS refuses as ClientError.
     """
     if name not in course.EXPERIMENTS:
         raise ValueError(f"{name!r} is no experiment: {', '.join(course.EXPERIMENTS)}")
     sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
     full_name, suffix = course.name(name), ".fifo" if fifo else ""
     role_name, names = f"{full_name}Role", (full_name + suffix, f"{full_name}-dlq{suffix}")
-    refuse_foreign([*find_queues(names), *find_functions([full_name]), *find_roles([role_name])])
-    queue_url, dlq_url = (make_queue(sqs, each, fifo) for each in names)
+    refuse_names(of_experiment(name, suffix))
+    queue_url, dlq_url = (
+        steps.create_queue(sqs, each, course.tags(), FIFO if fifo else None) for each in names
+    )
     queue_arn, dlq_arn = steps.queue_arn(sqs, queue_url), steps.queue_arn(sqs, dlq_url)
     existing = steps.find_trigger(lambda_, full_name, queue_arn)
     delete_other_triggers(lambda_, full_name, queue_arn)
@@ -140,12 +146,13 @@ def send(experiment: Experiment, bodies: list[str]) -> list[str]:
     """Send messages, ten in each request, and return their ids.
 
     To a FIFO queue all go in one message group, and none counts as a duplicate. Raises
-    RuntimeError for the first that SQS refuses.
+    NotOurs for a queue of somebody else, and RuntimeError for the first that SQS refuses.
 
     SendMessageBatch answers with 200 even if every message of it was refused. Source: SQS
     API Reference, SendMessageBatch.
     """
     sqs, ids = boto3.client("sqs"), []
+    refuse_foreign([look_at_queue(sqs, steps.queue_name(experiment.queue_url))])
     fifo = experiment.queue_url.endswith(".fifo")
     for start in range(0, len(bodies), 10):
         entries = [
@@ -247,8 +254,9 @@ def settle(experiment: Experiment, limit_s: float = SETTLE_LIMIT_S) -> None:
 
 
 def switch(lambda_: Any, trigger_uuid: str, on: bool) -> None:
-    """Enable or disable a trigger, and wait until it is."""
+    """Enable or disable a trigger, and wait until it is. Raises NotOurs for a foreign one."""
     wanted = "Enabled" if on else "Disabled"
+    refuse_foreign([look_at_trigger(lambda_, trigger_uuid)])
     steps.settled(lambda_, trigger_uuid)
     if lambda_.get_event_source_mapping(UUID=trigger_uuid)["State"] != wanted:
         lambda_.update_event_source_mapping(UUID=trigger_uuid, Enabled=on)
@@ -259,7 +267,9 @@ def drain(sqs: Any, queue_url: str, limit_s: float = 90.0) -> None:
     """Delete what is in a queue, waiting for messages that are in flight to come back.
 
     PurgeQueue is allowed once in 60 s only, too seldom for an experiment that is repeated.
+    Raises NotOurs for a queue of somebody else.
     """
+    refuse_foreign([look_at_queue(sqs, steps.queue_name(queue_url))])
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "30"})
 
     def look() -> int:
@@ -281,11 +291,14 @@ def drain(sqs: Any, queue_url: str, limit_s: float = 90.0) -> None:
 def allow(experiment: Experiment, action: str, resource: str) -> None:
     """Let the function's role do one action, such as "sqs:SendMessage", on one ARN.
 
-    On AWS it can take some seconds until a new policy is known everywhere. Source: IAM User
-    Guide, "Troubleshoot IAM: changes that I make are not always immediately visible".
+    Raises NotOurs for a role of somebody else. On AWS it can take some seconds until a new
+    policy is known everywhere. Source: IAM User Guide, "Troubleshoot IAM: changes that I make
+    are not always immediately visible".
     """
+    iam = boto3.client("iam")
+    refuse_foreign([look_at_role(iam, experiment.role_name)])
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
-    boto3.client("iam").put_role_policy(
+    iam.put_role_policy(
         RoleName=experiment.role_name,
         PolicyName=action.replace(":", "-"),
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
@@ -295,12 +308,15 @@ def allow(experiment: Experiment, action: str, resource: str) -> None:
 def empty_table() -> Any:
     """The table `course.TABLE`, new and empty, as a boto3 Table. Its key is `order_id`.
 
-    Raises ValueError if there is a table of that name which is not the course's.
+    A table that was adopted stays, without its items.
+    Raises NotOurs if there is a table of that name which is not the course's.
     """
     dynamodb, name = boto3.resource("dynamodb"), course.name(course.TABLE)
     client = dynamodb.meta.client
-    existing = find_tables()
-    refuse_foreign(existing)
+    existing = look_at_table(client, name)
+    refuse_foreign([existing])
+    if existing and existing.adopted:
+        return without_items(dynamodb.Table(name))
     if existing:
         if client.describe_table(TableName=name)["Table"]["TableStatus"] != "DELETING":
             client.get_waiter("table_exists").wait(TableName=name)
@@ -311,53 +327,50 @@ def empty_table() -> Any:
         KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
-        Tags=[{"Key": key, "Value": value} for key, value in course.tags().items()],
+        Tags=as_list(course.tags()),
     )
     table.wait_until_exists()
+    return table
+
+
+def without_items(table: Any) -> Any:
+    """The same table, all of its items deleted."""
+    keys = [key["AttributeName"] for key in table.key_schema]
+    pages = table.meta.client.get_paginator("scan").paginate(TableName=table.name)
+    with table.batch_writer() as batch:
+        for item in (item for page in pages for item in page["Items"]):
+            batch.delete_item(Key={key: item[key] for key in keys})
     return table
 
 
 def empty_queue(name: str, visibility_s: int) -> str:
     """A queue of the course without messages. Returns its URL.
 
-    `visibility_s` is its visibility timeout in s. Raises ValueError if there is a queue of
-    that name which is not the course's.
+    `visibility_s` is its visibility timeout in s. Raises NotOurs if there is a queue of that
+    name, or a trigger of it, which is not the course's.
     """
     sqs = boto3.client("sqs")
-    refuse_foreign(find_queues([course.name(name)]))
-    url = make_queue(sqs, course.name(name), fifo=False)
+    refuse_names(Names(queues=(name,)))
+    url = steps.create_queue(sqs, course.name(name), course.tags())
     drain(sqs, url)
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(visibility_s)})
     return url
 
 
-def refuse_foreign(things: list[Thing]) -> None:
-    """Nothing that somebody else made is emptied or changed."""
-    for thing in things:
-        if not thing.ours:
-            raise ValueError(
-                f"There is a {thing.kind} {thing.name} that this course did not make (it has no "
-                f"tag {course.TAG}). Set SQS_COURSE_PREFIX, such as anna-, for names of your own."
-            )
-
-
 def delete_other_triggers(lambda_: Any, function_name: str, queue_arn: str) -> None:
-    """Delete what else triggers a function: it would go on handling other messages."""
+    """Delete what else triggers a function: it would go on handling other messages.
+
+    What was adopted is only switched off.
+    """
     answer = lambda_.list_event_source_mappings(FunctionName=function_name)
     for mapping in answer["EventSourceMappings"]:
-        if mapping["EventSourceArn"] != queue_arn and mapping["State"] != "Deleting":
-            ignore_missing(lambda trigger=mapping["UUID"]: delete_trigger(trigger))
+        if mapping.get("EventSourceArn") == queue_arn or mapping["State"] == "Deleting":
+            continue
+        if look_at_mapping(lambda_, mapping).adopted:
+            switch(lambda_, mapping["UUID"], on=False)
+        else:
+            ignore_missing(lambda uuid=mapping["UUID"]: delete_trigger(uuid))
             wait_until_trigger_is_gone(mapping["UUID"])
-
-
-def make_queue(sqs: Any, name: str, fifo: bool) -> str:
-    if not fifo:
-        return steps.create_queue(sqs, name, course.tags())
-    try:
-        return sqs.get_queue_url(QueueName=name)["QueueUrl"]
-    except sqs.exceptions.QueueDoesNotExist:
-        attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
-        return steps.wait_out_deletion(sqs, name, course.tags(), attributes)
 
 
 def bring_up_to_date(

@@ -15,14 +15,16 @@ from typing import Any
 import boto3
 
 from helpers import course, experiments, steps
-from helpers.clean_up import (
+from helpers.belongings import (
     broken_queues,
-    find_functions,
     find_queues,
-    find_roles,
     ignore_missing,
+    look_at_function,
+    refuse_foreign,
+    refuse_names,
 )
 from helpers.experiments import Experiment
+from helpers.names import WRITES
 from helpers.waiting import when_role_is_ready
 
 HANDLER = """\
@@ -61,7 +63,11 @@ def lambda_handler(event, context):
 
 
 def build(number: int) -> Experiment:
-    """Build BreakIt with fault `number`, 1 to 7. Raises ValueError for any other number."""
+    """Build BreakIt with fault `number`, 1 to 7.
+
+    Raises ValueError for any other number, and NotOurs if something that it needs is not the
+    course's.
+    """
     if number not in FAULTS:
         raise ValueError(f"There is no fault {number!r}; there are {', '.join(map(str, FAULTS))}.")
     forget_earlier_faults()
@@ -146,7 +152,7 @@ def forget_earlier_faults() -> None:
     """Undo what `experiments.build` does not know of."""
     lambda_, iam = boto3.client("lambda"), boto3.client("iam")
     name = course.name(course.BREAK_IT)
-    experiments.refuse_foreign([*find_functions([name]), *find_roles([f"{name}Role"])])
+    refuse_names(WRITES["11_break_it"])
     function = ignore_missing(lambda: lambda_.get_function_configuration(FunctionName=name))
     if function and "DeadLetterConfig" in function:
         set_dead_letter_queue(lambda_, name, "")
@@ -155,13 +161,17 @@ def forget_earlier_faults() -> None:
     for policy in policies or []:
         iam.delete_role_policy(RoleName=role, PolicyName=policy)
     sqs = boto3.client("sqs")
-    for queue in find_queues(broken_queues(sqs)):
-        if queue.ours:
+    for queue in find_queues(broken_queues()):
+        if queue.ours and not queue.adopted:
             ignore_missing(lambda url=queue.key: sqs.delete_queue(QueueUrl=url))
 
 
 def set_dead_letter_queue(lambda_: Any, name: str, arn: str) -> None:
-    """Give a function a dead-letter queue of its own, or with "" none."""
+    """Give a function a dead-letter queue of its own, or with "" none.
+
+    Raises NotOurs for a function of somebody else.
+    """
+    refuse_foreign([look_at_function(lambda_, name)])
     experiments.wait_until_updated(lambda_, name)
     when_role_is_ready(
         lambda_.update_function_configuration,

@@ -7,7 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from helpers.localaws import lifecycle
 
@@ -20,21 +24,74 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
     parser.add_argument("--port", type=int, help="of JupyterLab (default: 8888 or the next free)")
     options = parser.parse_args(arguments)
+    warn_of_other_helpers()
     local = (os.environ.get("SQS_COURSE_TARGET") or "local") == "local"
-    ours = local and lifecycle.find() is None  # one that runs already is somebody else's
-    if local:
-        server, note = lifecycle.start()
-        print(note or f"The local AWS answers at {server.endpoint_url}.", flush=True)
-    try:
+    if not local:
         return run_lab(lab_command(options))
+    try:
+        server, note, is_new = lifecycle.start()
+    except (ValueError, OSError, lifecycle.StartFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(note or f"The local AWS answers at {server.endpoint_url}.", flush=True)
+    try:
+        with registered():
+            return run_lab(lab_command(options))
     finally:
-        if ours and lifecycle.stop():
-            print("The local AWS has been stopped.")
+        if is_new:  # one that ran already is somebody else's
+            stop_local_aws()
+
+
+def stop_local_aws() -> None:
+    """Stop the local AWS, unless another JupyterLab of this checkout still works with it."""
+    if others():
+        print("The local AWS goes on: another JupyterLab uses it.")
+    elif lifecycle.stop():
+        print("The local AWS has been stopped.")
+
+
+@contextmanager
+def registered() -> Iterator[None]:
+    """Let other JupyterLabs of this checkout know that this one works with the local AWS."""
+    mine = lifecycle.folder() / f"lab-{os.getpid()}"
+    mine.write_text(str(psutil.Process().create_time()))
+    try:
+        yield
+    finally:
+        mine.unlink(missing_ok=True)
+
+
+def others() -> list[Path]:
+    """The files of other labs that still run; those of killed ones are removed."""
+    files = list(lifecycle.folder().glob("lab-*"))
+    for file in files:
+        if not is_running(int(file.name.removeprefix("lab-")), file.read_text()):
+            file.unlink(missing_ok=True)
+    return [file for file in files if file.exists()]
+
+
+def is_running(pid: int, created: str) -> bool:
+    try:
+        return str(psutil.Process(pid).create_time()) == created
+    except psutil.Error:
+        return False
+
+
+def warn_of_other_helpers() -> None:
+    """Say so when PYTHONPATH holds another package `helpers`; the course's own goes first."""
+    for folder in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        if (Path(folder) / "helpers").exists() and Path(folder).resolve() != CHECKOUT:
+            print(
+                f"PYTHONPATH names {folder!r}, which holds another package `helpers`. In this "
+                "JupyterLab the course's own is used.",
+                file=sys.stderr,
+            )
 
 
 def run_lab(command: list[str]) -> int:
     """Run JupyterLab until it ends by itself or this process is told to stop."""
-    process = subprocess.Popen(command, cwd=CHECKOUT, env={**os.environ, **config_path()})
+    environment = {**os.environ, **config_path(), **python_path()}
+    process = subprocess.Popen(command, cwd=CHECKOUT, env=environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # JupyterLab gets Ctrl-C too, and asks back
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
@@ -48,6 +105,15 @@ def config_path() -> dict[str, str]:
     name = "JUPYTER_CONFIG_PATH"
     folders = [str(CHECKOUT / "helpers" / "jupyter"), *filter(None, [os.environ.get(name)])]
     return {name: os.pathsep.join(folders)}
+
+
+def python_path() -> dict[str, str]:
+    """The variable that lets kernels find this checkout's `helpers` before any other.
+
+    So they do after the checkout was moved, too, when the installed package's path is old.
+    """
+    name = "PYTHONPATH"
+    return {name: os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get(name)])])}
 
 
 def lab_command(options: argparse.Namespace) -> list[str]:

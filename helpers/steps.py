@@ -1,7 +1,8 @@
 """The seven steps, each as one small function that may be called again.
 
 Every function takes a boto3 client and returns data. What is there already is left as it
-is; what is missing is made.
+is, and what is missing is made. What is there without the tags that are given, or has a name
+of the course and not its tag, is somebody else's: then NotOurs is raised, and nothing changed.
 """
 
 from __future__ import annotations
@@ -10,9 +11,20 @@ import base64
 import hashlib
 import io
 import json
+import re
 import zipfile
 from typing import Any
 
+from helpers.belongings import (
+    as_list,
+    find_queues,
+    look_at_function,
+    look_at_mapping,
+    look_at_queue,
+    look_at_role,
+    refuse_foreign,
+    refuse_if_known,
+)
 from helpers.waiting import wait_until, when_role_is_ready
 
 # The runtime of the course's function. The text that this course follows says Python 3.9,
@@ -60,12 +72,15 @@ def lambda_handler(event, context):
 SEED_MESSAGE = {"task": "process_order", "order_id": "12345"}
 
 
-def create_queue(sqs: Any, name: str, tags: dict[str, str]) -> str:
-    """Step 1: a standard queue. Returns its URL."""
-    try:
-        return sqs.get_queue_url(QueueName=name)["QueueUrl"]
-    except sqs.exceptions.QueueDoesNotExist:
-        return wait_out_deletion(sqs, name, tags)
+def create_queue(
+    sqs: Any, name: str, tags: dict[str, str], attributes: dict[str, str] | None = None
+) -> str:
+    """Step 1: a queue, by default a standard one. Returns its URL."""
+    queue = look_at_queue(sqs, name)
+    if queue is None:
+        return wait_out_deletion(sqs, name, tags, attributes)
+    refuse_foreign([queue], tags)
+    return queue.key
 
 
 def wait_out_deletion(
@@ -82,6 +97,11 @@ def wait_out_deletion(
             return None
 
     return wait_until(attempt, bool, f"the 60 s after which {name} may be created again", 70, 1)
+
+
+def queue_name(address: str) -> str:
+    """The name of a queue, from its URL or its ARN."""
+    return re.split("[:/]", address)[-1]
 
 
 def queue_arn(sqs: Any, queue_url: str) -> str:
@@ -103,16 +123,13 @@ def queue_counts(sqs: Any, queue_url: str) -> dict[str, int]:
 
 def create_role(iam: Any, name: str, tags: dict[str, str]) -> str:
     """Step 2: the role that lets the function read from SQS and write logs. Returns its ARN."""
-    try:
-        arn = iam.get_role(RoleName=name)["Role"]["Arn"]
-    except iam.exceptions.NoSuchEntityException:
-        arn = iam.create_role(
-            RoleName=name,
-            AssumeRolePolicyDocument=json.dumps(TRUST_POLICY),
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-        )["Role"]["Arn"]
+    role = look_at_role(iam, name)
+    refuse_foreign([role], tags)
+    if role is None:
+        trust = json.dumps(TRUST_POLICY)
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=as_list(tags))
     iam.attach_role_policy(RoleName=name, PolicyArn=POLICY_ARN)
-    return arn
+    return iam.get_role(RoleName=name)["Role"]["Arn"]
 
 
 def make_package(source: str) -> bytes:
@@ -135,20 +152,21 @@ def create_function(
     lambda_: Any, name: str, role_arn: str, tags: dict[str, str], source: str = HELLO_STUB
 ) -> str:
     """Step 3: the function, with the console's hello stub. Returns its ARN."""
-    try:
-        return lambda_.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
-    except lambda_.exceptions.ResourceNotFoundException:
-        arn = when_role_is_ready(
-            lambda_.create_function,
-            FunctionName=name,
-            Runtime=RUNTIME,
-            Handler=HANDLER,
-            Role=role_arn,
-            Code={"ZipFile": make_package(source)},
-            Tags=tags,
-        )["FunctionArn"]
-        lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
-        return arn
+    function = look_at_function(lambda_, name)
+    if function:
+        refuse_foreign([function], tags)
+        return function.id
+    arn = when_role_is_ready(
+        lambda_.create_function,
+        FunctionName=name,
+        Runtime=RUNTIME,
+        Handler=HANDLER,
+        Role=role_arn,
+        Code={"ZipFile": make_package(source)},
+        Tags=tags,
+    )["FunctionArn"]
+    lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
+    return arn
 
 
 def find_trigger(lambda_: Any, function_name: str, source_arn: str) -> dict[str, Any] | None:
@@ -163,8 +181,15 @@ def find_trigger(lambda_: Any, function_name: str, source_arn: str) -> dict[str,
 def add_trigger(
     lambda_: Any, function_name: str, source_arn: str, tags: dict[str, str], batch_size: int = 1
 ) -> str:
-    """Step 4: the event source mapping, enabled. Returns its UUID."""
+    """Step 4: the event source mapping, enabled. Returns its UUID.
+
+    Not between things of somebody else, either: it would take the messages of the one and call
+    the other.
+    """
     mapping = find_trigger(lambda_, function_name, source_arn)
+    if tags:
+        ends = [look_at_function(lambda_, function_name), *find_queues([queue_name(source_arn)])]
+        refuse_foreign([*ends, mapping and look_at_mapping(lambda_, mapping)], tags)
     if mapping is None:
         mapping = when_role_is_ready(
             lambda_.create_event_source_mapping,
@@ -191,6 +216,7 @@ def settled(lambda_: Any, trigger_uuid: str, *wanted: str) -> None:
 
 def deploy_handler(lambda_: Any, name: str, source: str = SEED_HANDLER) -> str:
     """Step 5: replace the function's code. Returns the SHA-256 of the package, in base64."""
+    refuse_if_known("function", lambda_, name)
     answer = lambda_.update_function_code(FunctionName=name, ZipFile=make_package(source))
     lambda_.get_waiter("function_updated_v2").wait(FunctionName=name)
     return answer["CodeSha256"]
@@ -198,5 +224,6 @@ def deploy_handler(lambda_: Any, name: str, source: str = SEED_HANDLER) -> str:
 
 def send_message(sqs: Any, queue_url: str, body: dict[str, Any] | None = None) -> str:
     """Step 6: send one message, the text's own by default. Returns its id."""
+    refuse_if_known("queue", sqs, queue_name(queue_url))
     answer = sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(body or SEED_MESSAGE))
     return answer["MessageId"]

@@ -18,6 +18,11 @@ from urllib.parse import urlsplit
 
 import boto3
 
+from helpers import sentences
+from helpers.localaws import keys, lifecycle
+from helpers.localaws.keys import AccessKey
+
+ANY_KEY = AccessKey("test", "test")  # other servers take any
 REGION = "us-east-1"
 AWS_ITSELF = ("amazonaws.com", "amazonaws.com.cn", ".api.aws", "amazonaws.eu")
 # Variables that could point boto3 at another account or endpoint than the target's.
@@ -71,14 +76,18 @@ def prefix() -> str:
         raise WrongSetting(
             f"SQS_COURSE_PREFIX is {text!r}; use up to 20 letters, digits and hyphens."
         )
+    if text.rstrip("-") == "default":
+        raise WrongSetting(
+            f"SQS_COURSE_PREFIX is {text!r}, which is the tag of a learner without a prefix; use "
+            "another word."
+        )
     return text
 
 
 def connect_local() -> Target:
-    from helpers.localaws import lifecycle
-
-    server, note = lifecycle.start()
-    use_endpoint(server.endpoint_url)
+    server, note, _ = lifecycle.start()
+    use_endpoint(server.endpoint_url, server.key)
+    sentences.watch(server)
     account = account_id()
     return Target(
         "local", f"local AWS on this computer (account {account}, {REGION})", account, REGION, note
@@ -95,9 +104,25 @@ def connect_server(url: str) -> Target:
         raise WrongSetting(
             f"SQS_COURSE_TARGET is {url!r}, which is AWS itself; for a real account use aws."
         )
-    use_endpoint(url)
+    use_endpoint(url, key_for(url))
     account = account_id()
     return Target("server", f"server at {url} (account {account}, {REGION})", account, REGION)
+
+
+def key_for(url: str) -> AccessKey:
+    """The access key for a server: that of a local AWS, or one that any other server takes.
+
+    A local AWS that was started by hand has its key in AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY, as `python -m helpers.localaws env` sets them. Keys of a real account
+    are never sent anywhere else.
+    """
+    ours = lifecycle.recorded()
+    if ours is not None and ours.endpoint_url == url.rstrip("/"):
+        return ours.key
+    given = os.environ.get("AWS_ACCESS_KEY_ID", "")
+    if given.startswith(keys.BEGINNING):
+        return AccessKey(given, os.environ.get("AWS_SECRET_ACCESS_KEY", ""))
+    return ANY_KEY
 
 
 def host_of(url: str) -> str | None:
@@ -128,15 +153,15 @@ def connect_aws() -> Target:
     return Target("aws", f"AWS account {account} in {region}: this can cost money", account, region)
 
 
-def use_endpoint(url: str) -> None:
-    """Let boto3 use this endpoint for every service, and no credentials of this machine."""
+def use_endpoint(url: str, key: AccessKey) -> None:
+    """Let boto3 use this endpoint and key for every service, and nothing else of this machine."""
     for name in list(os.environ):
         if name in FOREIGN_VARIABLES or name.startswith("AWS_ENDPOINT_URL"):
             del os.environ[name]
     os.environ.update(
         AWS_ENDPOINT_URL=url,
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
+        AWS_ACCESS_KEY_ID=key.id,
+        AWS_SECRET_ACCESS_KEY=key.secret,
         AWS_DEFAULT_REGION=REGION,
         AWS_CONFIG_FILE=os.devnull,
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tenacity import wait_none
 
-from helpers import charts, checks, clean_up, course, logs, steps, target, waiting
+from helpers import belongings, charts, checks, clean_up, course, logs, steps, target, waiting
 from helpers.localaws import lifecycle
 from helpers.target import WrongSetting
 from tests.conftest import fresh_prefix
@@ -108,7 +108,8 @@ def test_local_leaves_nothing_of_a_real_account(real_profile) -> None:
         assert client.meta.region_name == target.REGION
     for session in (boto3.DEFAULT_SESSION, boto3.Session()):
         credentials = session.get_credentials()
-        assert (credentials.access_key, credentials.token) == ("test", None)
+        assert credentials.access_key == lifecycle.recorded().access_key_id
+        assert credentials.token is None
         assert "real" not in session.available_profiles
 
 
@@ -120,12 +121,22 @@ def test_local_needs_no_proxy(learner) -> None:
 
 
 def test_a_server_is_reached_by_its_url() -> None:
-    server, _ = lifecycle.start()
+    server = lifecycle.start().server
     os.environ["SQS_COURSE_TARGET"] = server.endpoint_url
     found = target.connect()
     assert (found.name, found.account) == ("server", "123456789012")
     assert server.endpoint_url in found.description
     assert boto3.client("lambda").meta.endpoint_url == server.endpoint_url
+
+
+@pytest.mark.parametrize(
+    ("given", "used"), [("LOCALAWS000000000001", "LOCALAWS000000000001"), ("AKIAREAL", "test")]
+)
+def test_a_key_of_a_real_account_is_sent_to_no_other_server(given, used) -> None:
+    os.environ.update(AWS_ACCESS_KEY_ID=given, AWS_SECRET_ACCESS_KEY="secret")
+    key = target.key_for("http://localhost:4566")
+    assert key.id == used
+    assert key.secret == ("secret" if used == given else "test")
 
 
 @pytest.fixture
@@ -445,7 +456,11 @@ def test_a_line_is_waited_for(group) -> None:
 # Clean-up
 
 
-def left_of_us() -> list[clean_up.Thing]:
+def of_kind(kind: str) -> list[belongings.Thing]:
+    return [thing for thing in clean_up.find() if thing.kind == kind]
+
+
+def left_of_us() -> list[belongings.Thing]:
     return [thing for thing in clean_up.find() if thing.ours]
 
 
@@ -466,7 +481,7 @@ def test_clean_up_deletes_ours_and_leaves_what_has_no_tag(learner) -> None:
     }
     kinds = [line.split(f" {learner}")[0].split(" /aws")[0] for line in clean_up.clean_up()]
     assert kinds == [kind for kind in clean_up.ORDER if kind != "table"]
-    assert clean_up.find() == [clean_up.Thing("queue", name, url, ours=False)]
+    assert clean_up.find() == [belongings.Thing("queue", name, url, ours=False)]
     assert sqs.get_queue_url(QueueName=name)["QueueUrl"] == url
     assert clean_up.clean_up() == []
 
@@ -508,9 +523,9 @@ def test_clean_up_spares_a_log_group_that_somebody_else_left(learner) -> None:
     client.delete_log_group(logGroupName=group)
     course.catch_up(8)
     clean_up.tag_log_groups(clean_up.find())  # as an interrupted clean-up does
-    for function in clean_up.find_functions():
+    for function in of_kind("function"):
         clean_up.DELETE["function"](function.key)
-    for role in clean_up.find_roles():
+    for role in of_kind("role"):
         clean_up.DELETE["role"](role.key)
     assert f"log group {group}" in clean_up.clean_up()
     assert clean_up.find() == []

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import urllib.request
+import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
+from helpers import lab
 from helpers.localaws import lifecycle
 from helpers.waiting import wait_until
 from tests.notebook_files import ROOT
-
-pytestmark = pytest.mark.slow
 
 
 def answer(url: str) -> int:
@@ -42,6 +46,7 @@ def default_of_news(port: int, token: str) -> str:
         return json.load(response)["schema"]["properties"]["fetchNews"]["default"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="ends a process by signal")
 def test_lab_starts_the_local_aws_and_stops_it(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("LOCALAWS_FOLDER", str(tmp_path))
@@ -64,3 +69,137 @@ def test_lab_starts_the_local_aws_and_stops_it(tmp_path: Path, monkeypatch) -> N
     assert text.endswith("The local AWS has been stopped.\n")
     assert lifecycle.find() is None
     assert answer(f"http://127.0.0.1:{port}/api") == 0
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("LOCALAWS_FOLDER", str(tmp_path))
+    return tmp_path
+
+
+def test_a_lab_that_started_the_local_aws_leaves_it_to_one_that_still_uses_it(
+    state, monkeypatch, capsys
+) -> None:
+    stops: list[bool] = []
+    monkeypatch.setattr(lifecycle, "stop", lambda: stops.append(True) or True)
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    created = str(psutil.Process(other.pid).create_time())
+    (state / f"lab-{other.pid}").write_text(created)
+    with lab.registered():
+        assert (state / f"lab-{os.getpid()}").exists()
+    lab.stop_local_aws()
+    assert not stops
+    other.communicate(b"")
+    lab.stop_local_aws()
+    assert stops
+    assert capsys.readouterr().out.splitlines() == [
+        "The local AWS goes on: another JupyterLab uses it.",
+        "The local AWS has been stopped.",
+    ]
+    assert list(state.glob("lab-*")) == []
+
+
+def test_two_labs_at_once_start_one_local_aws(state) -> None:
+    """Only one of them has started it, so only one of them will stop it."""
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            both = list(pool.map(lambda _: lifecycle.start(), range(2)))
+        assert sorted(each.is_new for each in both) == [False, True]
+        assert len({each.server.id for each in both}) == 1
+    finally:
+        lifecycle.stop()
+
+
+def test_another_package_helpers_is_named_and_passed_over(tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "helpers").mkdir()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    lab.warn_of_other_helpers()
+    assert capsys.readouterr().err == (
+        f"PYTHONPATH names {str(tmp_path)!r}, which holds another package `helpers`. In this "
+        "JupyterLab the course's own is used.\n"
+    )
+    (tmp_path / "helpers" / "__init__.py").touch()
+    found = subprocess.run(
+        [sys.executable, "-c", "import helpers.course; print(helpers.__file__)"],
+        env={**os.environ, **lab.python_path()},
+        cwd=tmp_path.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == str(ROOT / "helpers" / "__init__.py")
+
+
+def test_a_lab_whose_local_aws_cannot_start_says_why(tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LOCALAWS_FOLDER", str(tmp_path / "file"))
+    assert lab.main([]) == 1
+    assert capsys.readouterr().err.startswith("LOCALAWS_FOLDER is ")
+
+
+# -- make setup -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """A checkout with an environment that needs nothing installed."""
+    folder = tmp_path / "a checkout"
+    (folder / "helpers").mkdir(parents=True)
+    (folder / "helpers" / "__init__.py").touch()
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    venv.create(folder / ".venv", with_pip=False, symlinks=os.name != "nt")
+    (folder / ".venv" / ".ready").touch()
+    return folder
+
+
+def make_setup(folder: Path, *options: str) -> subprocess.CompletedProcess:
+    variables = {k: v for k, v in os.environ.items() if k not in ("PYTHON", "PYTHONPATH")}
+    return subprocess.run(
+        ["make", "setup", *options],
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+@needs_make
+def test_a_moved_checkout_mends_itself(checkout) -> None:
+    assert make_setup(checkout).returncode == 0
+    moved = checkout.rename(checkout.with_name("moved"))
+    assert make_setup(moved).returncode == 0
+    found = subprocess.run(
+        [moved / ".venv" / "bin" / "python", "-I", "-c", "import helpers; print(helpers.__file__)"],
+        cwd=moved.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == str(moved / "helpers" / "__init__.py")
+
+
+@needs_make
+def test_another_python_than_the_environments_is_not_passed_over(checkout) -> None:
+    assert make_setup(checkout, f"PYTHON={sys.executable}").returncode == 0
+    other = checkout / "other-python"
+    other.write_text("#!/bin/sh\necho 3.99.0\n")
+    other.chmod(0o755)
+    refused = make_setup(checkout, "PYTHON=./other-python")
+    assert refused.returncode != 0
+    assert (
+        f"The environment .venv has Python {platform.python_version()}, and "
+        "PYTHON=./other-python is 3.99.0: type make clean, then the same again."
+    ) in refused.stderr
+
+
+@needs_make
+def test_an_environment_without_its_python_says_so(checkout) -> None:
+    (checkout / ".venv" / "bin" / "python").unlink()
+    refused = make_setup(checkout)
+    assert refused.returncode != 0
+    assert "The Python of .venv is gone: type make clean" in refused.stderr

@@ -79,9 +79,17 @@ def test_local_aws_knows_nothing_of_the_course() -> None:
         assert {name for name in ours if not name.startswith("helpers.localaws.")} == set(), path
 
 
-def test_the_course_reaches_the_local_aws_in_two_places_only() -> None:
-    users = [path.name for path in KIT if any("localaws" in name for name in imports(path))]
-    assert users == ["lab.py", "target.py"]
+def test_the_course_knows_how_to_start_a_local_aws_and_nothing_else_of_it() -> None:
+    used = {
+        (path.name, name.split(".")[2])
+        for path in KIT
+        for name in imports(path)
+        if name.startswith("helpers.localaws.")
+    }
+    assert used == {
+        *(("lab.py", "lifecycle"), ("sentences.py", "lifecycle")),
+        *(("target.py", "lifecycle"), ("target.py", "keys")),
+    }
 
 
 def test_continuous_integration_runs_the_tests_of_the_readme() -> None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import signal
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from helpers.localaws import lifecycle, settings
+from helpers.localaws import keys, lifecycle, settings
+from helpers.localaws.keys import AccessKey
+
+OPEN = (
+    "It is open: whoever can reach it on this computer, with any access key or none, can use it "
+    "and so run code as you."
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,18 +27,31 @@ def main(arguments: list[str] | None = None) -> int:
         description="A local AWS for SQS and Lambda, on the loopback interface.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("start", help="start it in the background and print its endpoint URL")
+    start_parser = commands.add_parser(
+        "start", help="start it in the background; print its endpoint URL and access key"
+    )
     commands.add_parser("status", help="print its endpoint URL, or that it does not run")
     commands.add_parser("stop", help="stop it")
+    env_parser = commands.add_parser(
+        "env", help="print the lines that let a shell's AWS CLI and SDKs use it"
+    )
+    env_parser.add_argument(
+        "--shell",
+        choices=keys.SHELLS,
+        default="powershell" if os.name == "nt" else "sh",
+        help="default: %(default)s",
+    )
     run_parser = commands.add_parser("run", help="run it in the foreground, until Ctrl-C")
     run_parser.add_argument("--port", type=port_number, default=0, help="default: any free port")
     run_parser.add_argument("--recorded-as", metavar="ID", help=argparse.SUPPRESS)
+    for each in (start_parser, run_parser):
+        each.add_argument(
+            "--open", action="store_true", help="take any access key: " + OPEN.split(": ")[1]
+        )
     options = parser.parse_args(arguments)
     try:
-        return {"start": start, "status": status, "stop": stop, "run": run}[options.command](
-            options
-        )
-    except (ValueError, lifecycle.StartFailed) as error:
+        return COMMANDS[options.command](options)
+    except (ValueError, OSError, lifecycle.StartFailed) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -41,12 +62,34 @@ def port_number(text: str) -> int:
     return int(text)
 
 
-def start(_options: Any) -> int:
+def start(options: Any) -> int:
     settings.idle_seconds()
-    server, note = lifecycle.start()
+    server, note, _ = lifecycle.start(options.open)
     if note:
         print(note, file=sys.stderr)
-    print(server.endpoint_url)
+    if options.open and not server.open:
+        print("It ran already, and takes its own access key only. Stop it first.", file=sys.stderr)
+        return 1
+    show(server.endpoint_url, server.key, server.open)
+    return 0
+
+
+def show(endpoint_url: str, key: AccessKey, is_open: bool) -> None:
+    """Print where a server is, and what another program needs to call it."""
+    print(endpoint_url)
+    if is_open:
+        print(OPEN)
+    for title, shell in (("sh", "sh"), ("PowerShell", "powershell")):
+        print(f"\n# To use it from {title}:")
+        print(*keys.shell_lines(endpoint_url, key, shell), sep="\n", flush=True)
+
+
+def env(options: Any) -> int:
+    server = lifecycle.find()
+    if server is None:
+        print("The local AWS does not run: start it first.", file=sys.stderr)
+        return 3
+    print(*keys.shell_lines(server.endpoint_url, server.key, options.shell), sep="\n")
     return 0
 
 
@@ -63,28 +106,35 @@ def stop(_options: Any) -> int:
 
 
 def run(options: Any) -> int:
-    from helpers.localaws.server import serve  # moto takes a second to import
+    idle_s = settings.idle_seconds()
+    settings.forget_foreign_settings()
+    from helpers.localaws.access import Access  # moto takes a second to import
+    from helpers.localaws.server import serve
 
-    server_id = options.recorded_as
-    folder = (
-        lifecycle.folder() / "files" if server_id else Path(tempfile.mkdtemp(prefix="localaws-"))
-    )
+    key, server_id = keys.make_access_key(), options.recorded_as
+    folder = lifecycle.folder() if server_id else Path(tempfile.mkdtemp(prefix="localaws-"))
 
     def ready(endpoint_url: str) -> None:
         if server_id:
-            lifecycle.record(endpoint_url, server_id)
-        print(endpoint_url, flush=True)
+            lifecycle.record(endpoint_url, server_id, key, options.open)
+        else:
+            show(endpoint_url, key, options.open)
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        serve(options.port, folder, {"id": server_id}, settings.idle_seconds(), ready)
+        access = Access(key, options.open)
+        serve(options.port, folder / "files", {"id": server_id}, access, idle_s, ready)
     except KeyboardInterrupt:
         pass
     finally:
         if server_id:
             lifecycle.forget(server_id)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     return 0
 
+
+COMMANDS = {"start": start, "status": status, "stop": stop, "env": env, "run": run}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,8 +2,8 @@
 
 boto3 inside a handler signs with temporary credentials of the function's role. Calls with
 the credentials of an assumed role are judged by that role's policies; all others, such as
-a learner's own, are unrestricted. Signatures and the end of a session are not checked,
-and resource-based policies (of queues, functions) are not looked at.
+a learner's own, are unrestricted. Resource-based policies (of queues, functions) are not
+looked at.
 
 Actions and resources are those of the Service Authorization Reference; the texts and codes
 are what AWS was seen to answer for SQS, Lambda, CloudWatch Logs, IAM and DynamoDB. The ARNs
@@ -12,67 +12,30 @@ of other services' resources are not worked out, and their REST APIs (S3 …) no
 
 from __future__ import annotations
 
-import io
-import json
-import uuid
 from collections.abc import Callable
-from typing import Any, NamedTuple
-from urllib.parse import parse_qs, parse_qsl, unquote
-from xml.sax.saxutils import escape
+from typing import Any
 
-from moto.core.request import Request
-from moto.core.routing import get_service_router
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
-from moto.sts.models import sts_backends
-from werkzeug.exceptions import NotFound
 
 from helpers.localaws.permissions import Refusal, refusal
+from helpers.localaws.protocols import Answer, Call, Fault, error_answer, read_call
 
-TEMPORARY = "Credential=ASIA"
 ALWAYS_ALLOWED = "sts:GetCallerIdentity"
-JSON_ERROR = "AccessDeniedException"
 ACTION_PREFIXES = {"monitoring": "cloudwatch"}  # where it is not the name for signing
 LAMBDA_ACTIONS = {
     "Invoke": "InvokeFunction",
     "InvokeWithResponseStream": "InvokeFunction",
     "GetLayerVersionByArn": "GetLayerVersion",
 }
-NAMESPACES = {
-    "sqs": "http://queue.amazonaws.com/doc/2012-11-05/",
-    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
-    "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
-}
 
 
-class Answer(NamedTuple):
-    """An HTTP response for WSGI."""
+def refuse(environ: dict[str, Any], service: str, region: str, session: Any) -> Answer | None:
+    """The answer to a call that the role of a session does not allow; None if it may go on.
 
-    status: str
-    headers: list[tuple[str, str]]
-    body: bytes
-
-
-class Call(NamedTuple):
-    """A call of an AWS API: `operation` with its parameters."""
-
-    service: str
-    region: str
-    account: str
-    operation: str
-    parameters: dict[str, Any]
-    protocol: str  # "json", "query" or "rest"
-
-
-def refuse(environ: dict[str, Any]) -> Answer | None:
-    """The answer to a request that the caller's role does not allow; None if it may go on."""
-    authorization = environ.get("HTTP_AUTHORIZATION", "")
-    if TEMPORARY not in authorization:
-        return None
-    scope = authorization.split("Credential=", 1)[1].split(",", 1)[0]
-    key, _date, region, service, _ = scope.split("/")
-    session = find_session(key)
-    call = session and read_call(environ, service, region, session.account_id)
+    Raises ValueError when the body of the call cannot be read.
+    """
+    call = read_call(environ, service, region, session.account_id)
     if not call:
         return None
     action = action_of(call)
@@ -82,50 +45,11 @@ def refuse(environ: dict[str, Any]) -> Answer | None:
     refused = refusal(session.account_id, session.role_arn, action, resource)
     if refused is None:
         return None
-    return answer(call, describe(session.arn, call, action, resource, refused))
-
-
-def find_session(access_key: str) -> Any:
-    """The session of an assumed role that has this access key, if there is one."""
-    for account in sts_backends.values():
-        session = account["aws"].get_assumed_role_from_access_key(access_key)
-        if session is not None:
-            return session
-    return None
+    message = describe(session.arn, call, action, resource, refused)
+    return error_answer(environ, service, Fault("AccessDenied", "AccessDeniedException", message))
 
 
 # -- what is called ----------------------------------------------------------------------
-
-
-def read_call(environ: dict[str, Any], service: str, region: str, account: str) -> Call | None:
-    """What a request calls, in whichever protocol; None for a REST API other than Lambda's."""
-    target = environ.get("HTTP_X_AMZ_TARGET")
-    if target:
-        parameters = json.loads(read_body(environ) or b"{}")
-        return Call(service, region, account, target.rsplit(".", 1)[-1], parameters, "json")
-    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        form = dict(parse_qsl(read_body(environ).decode()))
-        return Call(service, region, account, form.get("Action", ""), form, "query")
-    if service != "lambda":
-        return None
-    try:
-        operation, path_parameters = get_service_router("lambda").match(Request(environ))
-    except NotFound:
-        return None
-    parameters = {name: unquote(value) for name, value in path_parameters.items()}
-    if operation.name == "CreateFunction":
-        parameters = json.loads(read_body(environ))
-    qualifier = parse_qs(environ.get("QUERY_STRING", "")).get("Qualifier")
-    if qualifier:
-        parameters["Qualifier"] = qualifier[0]
-    return Call(service, region, account, operation.name, parameters, "rest")
-
-
-def read_body(environ: dict[str, Any]) -> bytes:
-    """The body of a request, which can still be read afterwards."""
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(body)
-    return body
 
 
 def action_of(call: Call) -> str:
@@ -218,35 +142,3 @@ def describe(user_arn: str, call: Call, action: str, resource: str | None, refus
         reason = f"because no {refused.policy} allows the {action} action"
     where = f" on resource: {resource}" if resource else ""
     return f"User: {user_arn} is not authorized to perform: {action}{where} {reason}"
-
-
-def answer(call: Call, message: str) -> Answer:
-    """An error in the protocol of the call; its code is AccessDenied or AccessDeniedException."""
-    request_id = str(uuid.uuid4())
-    if call.protocol == "query":
-        text = query_error(call.service, message, request_id)
-        status, headers = "403 Forbidden", {"Content-Type": "text/xml"}
-    elif call.protocol == "rest":
-        text = json.dumps({"Message": message})
-        status = "403 Forbidden"
-        headers = {"Content-Type": "application/json", "x-amzn-ErrorType": JSON_ERROR}
-    else:
-        text = json.dumps({"__type": f"com.amazon.coral.service#{JSON_ERROR}", "Message": message})
-        status, headers = "400 Bad Request", {"Content-Type": "application/x-amz-json-1.1"}
-        if call.service == "sqs":
-            status = "403 Forbidden"
-            headers = {
-                "Content-Type": "application/x-amz-json-1.0",
-                "x-amzn-query-error": "AccessDenied;Sender",
-            }
-    body = text.encode()
-    headers |= {"x-amzn-RequestId": request_id, "Content-Length": str(len(body))}
-    return Answer(status, list(headers.items()), body)
-
-
-def query_error(service: str, message: str, request_id: str) -> str:
-    return (
-        f'<ErrorResponse xmlns="{NAMESPACES.get(service, "")}"><Error><Type>Sender</Type>'
-        f"<Code>AccessDenied</Code><Message>{escape(message)}</Message></Error>"
-        f"<RequestId>{request_id}</RequestId></ErrorResponse>"
-    )

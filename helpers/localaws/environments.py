@@ -106,7 +106,7 @@ class Environment:
         self.idle_since = time.monotonic()
         self.busy = False
         self._killed = False
-        self._folder = folder
+        self.folder = folder
         self._alarms = alarms
         self._log = LogStream(function, may_write_logs)
         self._platform = logs.platform(self._log, function)
@@ -119,11 +119,6 @@ class Environment:
         )
         home.mkdir(parents=True)
         self._raw_output = RawOutput(folder / "output")
-
-    @property
-    def name(self) -> str:
-        """The name of its log stream, which no other environment has."""
-        return self._log.name
 
     # -- an invocation -----------------------------------------------------------------
 
@@ -314,7 +309,7 @@ class Environment:
         process, self._process = self._process, None
         if process is not None:
             process.close()
-            kill_strays({self.name})
+            kill_strays([self.folder])
 
     def kill(self) -> None:
         """End the process for good; an invocation that runs ends with an error."""
@@ -329,7 +324,7 @@ class Environment:
         if process is not None:
             process.close()
         self._raw_output.close()
-        remove_tree(self._folder)
+        remove_tree(self.folder)
 
     def check_limits(self) -> None:
         """Kill the worker if it uses more memory than the function has; keep the disk free."""
@@ -381,7 +376,7 @@ def worker_variables(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
-        MARK: log_stream,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": "169.254.100.1:9001",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
@@ -398,7 +393,7 @@ def worker_variables(
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "HOME": str(folder),
-        "TMPDIR": str(folder),
+        MARK: str(folder),  # TMPDIR
     }
     if function.logging_config.get("LogFormat") == "JSON":
         variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"

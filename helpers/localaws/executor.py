@@ -63,6 +63,7 @@ class Executor:
         self._forget_credentials = forget_credentials
         self._alarms = Alarms()
         self._packages = Packages(folder / "packages")
+        kill_strays([folder / "environments"])  # a server that was killed left them
         self._lock = threading.Lock()
         self._idle: defaultdict[str, list[Environment]] = defaultdict(list)
         self._revisions: dict[str, str] = {}
@@ -168,7 +169,7 @@ class Executor:
                     steps.callback(self._forget_credentials, environment.credentials)
                     steps.callback(self._packages.give_back, environment.package)
                     steps.callback(environment.remove)
-                steps.callback(kill_strays, {environment.name for environment in ended})
+                steps.callback(kill_strays, [environment.folder for environment in ended])
                 for environment in ended:
                     steps.callback(environment.kill)
         except Exception:

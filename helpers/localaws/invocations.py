@@ -14,12 +14,13 @@ from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.responses import LambdaResponse
 from moto.sts.models import sts_backends
 
-from helpers.localaws import environments
+from helpers.localaws import environments, sts
 from helpers.localaws.asynchronous import AsynchronousInvocations
 from helpers.localaws.errors import NotFound, RequestTooLarge, ResourceConflict
 from helpers.localaws.executor import Executor, Stopped, Throttled
 from helpers.localaws.permissions import role_allows
 
+ENVIRONMENT_LASTS_S = 365 * 86_400  # that of a function which is never idle has no end
 REQUEST_ID = "x-amzn-requestid"
 MAX_PAYLOAD_BYTES = 6_291_456
 MAX_ASYNCHRONOUS_BYTES = 1_048_576
@@ -185,14 +186,17 @@ def client_context(encoded: str | None) -> dict[str, str]:
 
 
 def role_credentials(function: environments.Function) -> dict[str, str]:
-    """Temporary credentials of the function's role, as a session named like the function."""
+    """Temporary credentials of the function's role, as a session named like the function.
+
+    They are valid for as long as an environment may live, which is told when it ends.
+    """
     name = function.name if len(function.name) > 1 else f"{function.name}@lambda_function"
     role = sts_backends[function.account]["aws"].assume_role(
         region_name=function.region,
         role_session_name=name,
         role_arn=function.role,
         policy="",
-        duration=3600,
+        duration=ENVIRONMENT_LASTS_S,
         external_id="",
     )
     return {
@@ -200,6 +204,11 @@ def role_credentials(function: environments.Function) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": role.secret_access_key,
         "AWS_SESSION_TOKEN": role.session_token,
     }
+
+
+def forget_credentials(variables: dict[str, str]) -> None:
+    """End a session: its environment has ended."""
+    sts.forget(variables["AWS_ACCESS_KEY_ID"])
 
 
 def may_write_logs(function: environments.Function) -> bool:

@@ -1,8 +1,9 @@
 """Start, find and stop the local AWS of this checkout.
 
 One user has one local AWS for each checkout. It is a process of its own, so that it
-outlives a notebook and is found again by the next one; a small state file says where it
-listens. The file is believed only if the server behind it answers with the same id.
+outlives a notebook and is found again by the next one; a state file, which its owner alone
+can read, says where it listens and with which key it is called. The file is believed as long
+as the process that wrote it is there: a server that is busy is not a dead one.
 """
 
 from __future__ import annotations
@@ -11,95 +12,177 @@ import hashlib
 import json
 import os
 import platform
+import stat
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from filelock import FileLock
 from platformdirs import user_cache_path
 
+from helpers.localaws.keys import AccessKey
 from helpers.localaws.settings import STATUS_PATH
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 10.0
+ANSWER_LIMIT_S = 5.0
+SAME_TIME_S = 2.0  # the time at which a process was made is read with less precision than this
+KILLED = (
+    "The local AWS that ran here before has been killed, so a new one was started. It is empty."
+)
 
 
 class StartFailed(RuntimeError):
-    """The local AWS did not start; the message says what its log says."""
+    """The local AWS did not start; the message says why."""
+
+
+class WrongFolder(ValueError):
+    """The folder for the state of the local AWS cannot be used."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A local AWS that answers."""
+    """A local AWS. `created`: when its process was, in s since the epoch.
+
+    `open`: it takes any access key, not only its own.
+    """
 
     endpoint_url: str
     pid: int
+    created: float
     id: str
+    access_key_id: str
+    secret_access_key: str
+    open: bool = False
+
+    @property
+    def key(self) -> AccessKey:
+        return AccessKey(self.access_key_id, self.secret_access_key)
+
+
+class Started(NamedTuple):
+    """What `start` found or made. `note`: a sentence for the user, if there is one to say."""
+
+    server: Server
+    note: str | None
+    is_new: bool
 
 
 def folder() -> Path:
     """Where the state file, the lock and the log of this checkout's local AWS are.
 
     The environment variable LOCALAWS_FOLDER names another folder, and so another local AWS.
+    Raises WrongFolder when it cannot be made or written to.
     """
     chosen = os.environ.get("LOCALAWS_FOLDER")
     if chosen:
-        path = Path(chosen)
+        path = Path(chosen).absolute()
     else:
         checkout = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
         path = user_cache_path("localaws", appauthor=False) / platform.node() / checkout
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise wrong_folder(path, error.strerror or str(error)) from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise wrong_folder(path, "it may not be written to")
+    if belongs_to_another_user(path / "state.json"):
+        raise wrong_folder(path, "another user's local AWS has its state there")
     return path
+
+
+def wrong_folder(path: Path, reason: str) -> WrongFolder:
+    chosen = "LOCALAWS_FOLDER" if os.environ.get("LOCALAWS_FOLDER") else "The folder"
+    return WrongFolder(
+        f"{chosen} is {str(path)!r}, which cannot hold the state of the local AWS: {reason}. "
+        "Set LOCALAWS_FOLDER to a folder of yours that can be written to."
+    )
+
+
+def belongs_to_another_user(path: Path) -> bool:
+    try:
+        return hasattr(os, "geteuid") and path.lstat().st_uid != os.geteuid()
+    except OSError:
+        return False
 
 
 def find() -> Server | None:
     """The running local AWS of this checkout, if there is one."""
-    return answering(recorded())
+    server = recorded()
+    return server if server is not None and is_alive(server) else None
 
 
-def start() -> tuple[Server, str | None]:
+def start(open_to_all: bool = False) -> Started:
     """The local AWS of this checkout, started if need be.
 
-    The second value is a sentence for the user when the one that ran before was found dead.
-    Raises StartFailed when it does not answer within 60 s.
+    `open_to_all`: a new one takes any access key. Raises StartFailed when it does not answer
+    within 60 s, and WrongFolder.
     """
-    with FileLock(folder() / "lock"):
+    with lock():
         before = recorded()
-        server = answering(before)
-        if server is not None:
-            return server, None
-        note = None
-        if before is not None:
-            note = (
-                "The local AWS that ran here before has been killed, so a new one was "
-                "started. It is empty."
-            )
-        return launch(), note
+        if before is not None and is_alive(before):
+            return Started(before, None, False)
+        return Started(launch(open_to_all), KILLED if before else None, True)
 
 
 def stop() -> bool:
     """Stop the local AWS of this checkout. False when there was none."""
-    with FileLock(folder() / "lock"):
+    with lock():
         server = find()
         if server is not None:
-            request(server.endpoint_url, "DELETE")
-            wait_for_end(server.pid)
+            end(server)
         state_file().unlink(missing_ok=True)
         return server is not None
 
 
-def record(endpoint_url: str, server_id: str) -> None:
-    """Write the state file: called by the server when it answers."""
-    state = {"endpoint_url": endpoint_url, "pid": os.getpid(), "id": server_id}
+@contextmanager
+def lock() -> Iterator[None]:
+    """One process at a time starts or stops the local AWS. Raises WrongFolder."""
+    try:
+        with FileLock(folder() / "lock"):
+            yield
+    except OSError as error:
+        raise wrong_folder(folder(), error.strerror or str(error)) from None
+
+
+def end(server: Server) -> None:
+    """Tell a server to end, and kill it when it has not after 10 s.
+
+    It is a signal where there are signals: a server whose calls are all busy hears it too.
+    """
+    try:
+        process = psutil.Process(server.pid)
+        if os.name == "posix":
+            process.terminate()
+            process.resume()  # one that has been stopped by a signal would not hear the other
+        else:
+            ask(server, "DELETE")
+        wait_for_end(process)
+    except psutil.NoSuchProcess:
+        pass
+
+
+def record(endpoint_url: str, server_id: str, key: AccessKey, open_to_all: bool) -> None:
+    """Write the state file, readable for its owner only: called by the server."""
+    me = psutil.Process()
+    state = Server(
+        endpoint_url, me.pid, me.create_time(), server_id, key.id, key.secret, open_to_all
+    )
     partial = state_file().with_suffix(".partial")
-    partial.write_text(json.dumps(state))
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(asdict(state), file)
     partial.replace(state_file())
 
 
@@ -115,38 +198,56 @@ def state_file() -> Path:
 
 
 def recorded() -> Server | None:
+    """The server that the state file names. It may have ended since."""
     try:
+        if not stat.S_ISREG(state_file().lstat().st_mode):
+            return None
         return Server(**json.loads(state_file().read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def answering(server: Server | None) -> Server | None:
-    """The server, if it answers and is the one that was recorded."""
-    if server is None or not psutil.pid_exists(server.pid):
-        return None
-    about = request(server.endpoint_url, "GET")
-    return server if about.get("id") == server.id else None
+def is_alive(server: Server) -> bool:
+    """Whether the server's process is there, however long it takes to answer.
+
+    Where another time of its making is seen, the clock may have been set: then it is asked.
+    """
+    try:
+        process = psutil.Process(server.pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        if abs(process.create_time() - server.created) < SAME_TIME_S:
+            return True
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        pass  # another user's process, so the number has been used again; or it cannot be told
+    return ask(server, "GET").get("id") == server.id
 
 
-def request(endpoint_url: str, method: str) -> dict:
-    """Ask the status page; {} when nothing that we know answers."""
-    call = urllib.request.Request(endpoint_url + STATUS_PATH, method=method)
+def ask(server: Server, method: str) -> dict:
+    """Ask the status page; {} when nothing that we know answers within 5 s."""
+    call = urllib.request.Request(
+        server.endpoint_url + STATUS_PATH,
+        method=method,
+        headers={"Authorization": f"Bearer {server.secret_access_key}"},
+    )
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(call, timeout=5) as answer:
+        with direct.open(call, timeout=ANSWER_LIMIT_S) as answer:
             return json.load(answer)
     except (OSError, ValueError, urllib.error.URLError):
         return {}
 
 
-def launch() -> Server:
+def launch(open_to_all: bool) -> Server:
     """Start the server in the background and wait until it answers."""
     server_id = uuid.uuid4().hex
     log = folder() / "server.log"
+    command = [sys.executable, "-m", "helpers.localaws", "run", "--recorded-as", server_id]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "helpers.localaws", "run", "--recorded-as", server_id],
+            command + (["--open"] if open_to_all else []),
             cwd=CHECKOUT,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -172,17 +273,15 @@ def detached() -> dict:
     return {"start_new_session": True}
 
 
-def wait_for_end(pid: int) -> None:
+def wait_for_end(process: psutil.Process) -> None:
     """Wait until a server that was told to stop has ended; kill it if it does not."""
     deadline = time.monotonic() + STOP_LIMIT_S
     while time.monotonic() < deadline:
-        if has_ended(pid):
+        if has_ended(process.pid):
             return
         time.sleep(0.02)
-    try:
-        psutil.Process(pid).kill()
-    except psutil.NoSuchProcess:
-        pass
+    process.kill()
+    process.wait(STOP_LIMIT_S)
 
 
 def has_ended(pid: int) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from moto.awslambda_simple.models import lambda_simple_backends
 from moto.sqs.models import sqs_backends
 
-from helpers.localaws import function_answers, invocations, logs_api, sqs
-from helpers.localaws.authorisation import refuse
+from helpers.localaws import authorisation, function_answers, invocations, logs_api, sqs
+from helpers.localaws.access import Caller
 from helpers.localaws.executor import Executor
 from helpers.localaws.functions import Backend
-
-__all__ = ["refuse", "start", "stop"]
+from helpers.localaws.protocols import Answer
 
 
 def start(folder: Path, endpoint_url: str) -> None:
@@ -20,8 +20,21 @@ def start(folder: Path, endpoint_url: str) -> None:
     sqs.install()
     logs_api.install()
     function_answers.install(
-        Executor(folder, endpoint_url, invocations.role_credentials, invocations.may_write_logs)
+        Executor(
+            folder,
+            endpoint_url,
+            invocations.role_credentials,
+            invocations.may_write_logs,
+            invocations.forget_credentials,
+        )
     )
+
+
+def refuse(environ: dict[str, Any], caller: Caller) -> Answer | None:
+    """The answer to a call that the caller's role does not allow; None if it may go on."""
+    if caller.session is None:
+        return None
+    return authorisation.refuse(environ, caller.service, caller.region, caller.session)
 
 
 def stop() -> None:

@@ -6,6 +6,15 @@ import os
 
 STATUS_PATH = "/_localaws"
 DEFAULT_IDLE_MINUTES = 240.0
+# Settings of the user's own AWS and of moto: a server started from a shell that has them would
+# read another profile's region or credentials, or answer for another account.
+FOREIGN_BEGINNINGS = ("AWS_", "BOTO_", "MOTO_")
+# What moto shall do; it reads some of these when it is imported and some when it is used.
+MOTO = {
+    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+    "MOTO_DISABLE_GLOBAL_CORS": "true",
+    "MOTO_ENABLE_ISO_REGIONS": "false",
+}
 
 
 def idle_seconds() -> float:
@@ -24,3 +33,16 @@ def idle_seconds() -> float:
             f"LOCALAWS_IDLE_MINUTES is {text!r}; it must be a number of minutes above 0."
         )
     return minutes * 60
+
+
+def forget_foreign_settings() -> None:
+    """Let nothing of the user's AWS settings reach this process: no variable and no file."""
+    for name in list(os.environ):
+        if name.upper().startswith(FOREIGN_BEGINNINGS):
+            del os.environ[name]
+    os.environ.update(
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        AWS_EC2_METADATA_DISABLED="true",
+        **MOTO,
+    )

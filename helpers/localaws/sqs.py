@@ -177,10 +177,9 @@ class Backend(moto_sqs.SQSBackend):
         queue = Queue(name, self.region_name, self.account_id, **kwargs)
         if existing is not None:
             rules.check_same_attributes(existing, queue, kwargs)
-        queue = self._keep(queue)
-        if tags:
-            queue.tags = tags
-        return queue
+            rules.check_same_tags(existing.tags, tags or {})
+        queue.tags = tags or {}
+        return self._keep(queue)
 
     def _keep(self, queue: Queue) -> Queue:
         """The queue of this name from now on: this one, or one that was there before.

@@ -175,6 +175,19 @@ def check_same_attributes(existing: Any, wanted: Any, given: dict[str, Any]) -> 
             )
 
 
+def check_same_tags(has: dict[str, str], given: dict[str, str]) -> None:
+    """CreateQueue does not tag a queue that exists: tags that are given must be its own (G-15).
+
+    That AWS refuses others with this error is reported (Bogdanp/dramatiq_sqs pull request 13,
+    awslabs/amazon-sqs-java-temporary-queues-client pull request 70); its sentence is not.
+    """
+    if given and given != has:
+        raise SQSException(
+            "QueueAlreadyExists",
+            "A queue already exists with the same name and a different value for tags",
+        )
+
+
 def check_message_attributes(attributes: dict[str, Any]) -> None:
     """A message's attributes: how many, and each of them (LS-118)."""
     if len(attributes) > MAX_MESSAGE_ATTRIBUTES:

@@ -15,8 +15,8 @@ from typing import IO
 import psutil
 
 LOOK_EVERY_S = 0.005
-# A worker's name among its environment variables, which its children inherit.
-MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
+# By this environment variable a worker's children are known: it leads to a folder of its own.
+MARK = "TMPDIR"
 MAX_ROUNDS = 5
 
 
@@ -132,22 +132,23 @@ def kill(process: psutil.Process) -> None:
         pass
 
 
-def kill_strays(names: Collection[str]) -> None:
-    """Kill what the workers of these log streams started, however far it has moved away.
+def kill_strays(folders: Collection[Path]) -> None:
+    """Kill what was started by workers whose own folders are in these, however far it has moved.
 
     A daemon that was forked twice has neither its parent nor its process group any more, but
     it has the environment variables of its worker, unless it emptied them.
     """
+    inside = tuple(os.path.join(folder, "") for folder in folders)
     for _ in range(MAX_ROUNDS):  # a stray may fork before it is killed
-        strays = [each for each in psutil.process_iter() if mark_of(each) in names]
+        strays = [each for each in psutil.process_iter() if mark_of(each).startswith(inside)]
         if not strays:
             return
         for stray in strays:
             kill(stray)
 
 
-def mark_of(process: psutil.Process) -> str | None:
+def mark_of(process: psutil.Process) -> str:
     try:
-        return process.environ().get(MARK)
+        return process.environ().get(MARK, "")
     except (psutil.Error, OSError):
-        return None
+        return ""

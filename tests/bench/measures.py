@@ -42,7 +42,7 @@ def milliseconds(call: Callable[[], Any]) -> float:
 
 def start_and_memory(server: Running) -> Figures:
     """Neither call is boto3's. The second makes a server load what it loads on demand."""
-    if ask(server.port, *CREATE_QUEUE) != 200:
+    if ask(server.port, server.key, *CREATE_QUEUE) != 200:
         raise RuntimeError("no queue was made")
     return {
         "start to first answer (ms)": server.start_ms,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import shutil
 import socket
@@ -18,7 +19,10 @@ from typing import Any
 
 import boto3
 import psutil
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 
 ROOT = Path(__file__).resolve().parents[2]
 MINISTACK = ROOT / ".venv-bench" / ("Scripts" if os.name == "nt" else "bin") / "ministack"
@@ -28,25 +32,22 @@ HOW_TO_GET_MINISTACK = (
 )
 START_LIMIT_S = 60.0
 END_LIMIT_S = 10.0
-AUTHORIZATION = (
-    "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{}/aws4_request, "
-    "SignedHeaders=host, Signature=0"
-)
 WHO_AM_I = (
+    "sts",
     "Action=GetCallerIdentity&Version=2011-06-15",
-    {
-        "Content-Type": "application/x-www-form-urlencoded",
-        "Authorization": AUTHORIZATION.format("sts"),
-    },
+    {"Content-Type": "application/x-www-form-urlencoded"},
 )
 CREATE_QUEUE = (
+    "sqs",
     '{"QueueName": "first"}',
     {
         "Content-Type": "application/x-amz-json-1.0",
         "X-Amz-Target": "AmazonSQS.CreateQueue",
-        "Authorization": AUTHORIZATION.format("sqs"),
     },
 )
+# Other servers take any key; the local AWS writes its own to this file of its folder.
+ANY_KEY = Credentials("test", "test")
+STATE_FILE = "state.json"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,14 @@ class Kind:
     runs_handlers: bool = True
 
 
-OURS = Kind("local AWS", (sys.executable, "-m", "helpers.localaws", "run", "--port", "{port}"), {})
+OURS = Kind(
+    "local AWS",
+    (
+        *(sys.executable, "-m", "helpers.localaws", "run"),
+        *("--port", "{port}", "--recorded-as", "bench"),
+    ),
+    {},
+)
 MOTO = Kind(
     "plain moto",
     (sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"),
@@ -82,13 +90,14 @@ class Running:
     port: int
     began: float
     start_ms: float
+    key: Credentials
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, name: str) -> Any:
-        return make_client(name, self.url)
+        return make_client(name, self.url, self.key)
 
     def memory_mb(self) -> float:
         """Resident memory of the server and its children, in MB."""
@@ -96,14 +105,14 @@ class Running:
         return sum(p.memory_info().rss for p in [main, *main.children(recursive=True)]) / 2**20
 
 
-def make_client(name: str, url: str) -> Any:
+def make_client(name: str, url: str, key: Credentials = ANY_KEY) -> Any:
     """A client in a session of its own, so that threads share nothing."""
     return boto3.session.Session().client(
         name,
         endpoint_url=url,
         region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=key.access_key,
+        aws_secret_access_key=key.secret_key,
         config=Config(retries={"total_max_attempts": 1}, read_timeout=120, proxies={}),
     )
 
@@ -124,9 +133,9 @@ def running(kind: Kind) -> Iterator[Running]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_for_answer(port)
+        key = wait_for_answer(port, Path(folder) / STATE_FILE if kind is OURS else None)
         start_ms = (time.perf_counter() - began) * 1000
-        yield Running(kind, process.pid, port, began, start_ms)
+        yield Running(kind, process.pid, port, began, start_ms, key)
     finally:
         end(process)
         shutil.rmtree(folder, ignore_errors=True)
@@ -138,23 +147,33 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-def wait_for_answer(port: int) -> None:
+def wait_for_answer(port: int, state_file: Path | None) -> Credentials:
+    """Wait for the first answer. Returns the key that the server takes."""
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
         try:
-            if ask(port, *WHO_AM_I) == 200:
-                return
+            key = key_in(state_file) if state_file else ANY_KEY
+            if ask(port, key, *WHO_AM_I) == 200:
+                return key
         except (OSError, http.client.HTTPException):
             pass
         time.sleep(0.005)
     raise TimeoutError(f"no answer on port {port} within {START_LIMIT_S:.0f} s")
 
 
-def ask(port: int, body: str, headers: dict[str, str]) -> int:
-    """One call without boto3; returns the HTTP status."""
+def key_in(state_file: Path) -> Credentials:
+    """The key in a local AWS's state file. Raises OSError while there is none."""
+    state = json.loads(state_file.read_text())
+    return Credentials(state["access_key_id"], state["secret_access_key"])
+
+
+def ask(port: int, key: Credentials, service: str, body: str, headers: dict[str, str]) -> int:
+    """One signed call without a client of boto3's; returns the HTTP status."""
+    request = AWSRequest("POST", f"http://127.0.0.1:{port}/", headers, body.encode())
+    SigV4Auth(key, service, "us-east-1").add_auth(request)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request("POST", "/", body, headers)
+        connection.request("POST", "/", body, dict(request.headers))
         return connection.getresponse().status
     finally:
         connection.close()

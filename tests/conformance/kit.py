@@ -19,7 +19,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from helpers import steps
+from helpers import steps, target
+from helpers.localaws.keys import AccessKey
 from helpers.waiting import wait_until, when_role_is_ready
 
 REGION = "us-east-1"
@@ -32,6 +33,8 @@ def show(event):
 HEAD = "def lambda_handler(event, context):\n"
 PLATFORM_WORDS = ("INIT_START ", "INIT_REPORT ", "START ", "END ", "REPORT ")
 
+# The access keys of the servers that tests have started, by endpoint URL.
+access_keys: dict[str, AccessKey] = {}
 patience_s = 20.0  # how long a wait may last; pytest's --patience sets it
 
 
@@ -151,13 +154,14 @@ class Aws:
         config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
         if self.endpoint_url is None:
             return boto3.client(name, config=config, **arguments)
+        key = access_keys.get(self.endpoint_url) or target.key_for(self.endpoint_url)
         return boto3.client(
             name,
             **{
                 "endpoint_url": self.endpoint_url,
                 "region_name": REGION,
-                "aws_access_key_id": "test",
-                "aws_secret_access_key": "test",
+                "aws_access_key_id": key.id,
+                "aws_secret_access_key": key.secret,
                 "config": config,
                 **arguments,
             },

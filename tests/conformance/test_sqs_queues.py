@@ -16,6 +16,12 @@ NO_QUEUE = (
 )
 
 
+UNKNOWN = {
+    "G-15": "that AWS refuses tags which are not the queue's is reported; its sentence is not, nor "
+    "whether it also refuses when the queue has more tags than are given, as here."
+}
+
+
 def attributes(aws, url: str, *names: str) -> dict[str, str]:
     answer = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names or ("All",))
     return answer.get("Attributes", {})
@@ -139,6 +145,32 @@ def test_LS_103_create_with_other_attributes(aws) -> None:
     )
     aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=other)
     assert aws.sqs.create_queue(QueueName=name, Attributes=other)["QueueUrl"] == url
+
+
+@pytest.mark.parametrize("has", [{}, {"who": "anna"}, {"who": "ben", "and": "more"}])
+def test_G_15_create_with_other_tags_is_refused_and_tags_nothing(aws, has) -> None:
+    name = unique("queue")
+    url, _ = aws.queue(name)
+    if has:
+        aws.sqs.tag_queue(QueueUrl=url, Tags=has)
+    with pytest.raises(aws.sqs.exceptions.QueueNameExists) as caught:
+        aws.sqs.create_queue(QueueName=name, tags={"who": "ben"})
+    error = caught.value.response
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert (error["Error"]["Code"], error["Error"]["QueryErrorCode"]) == (
+        "QueueAlreadyExists",
+        "QueueNameExists",
+    )
+    assert aws.sqs.list_queue_tags(QueueUrl=url).get("Tags", {}) == has
+
+
+def test_G_15_create_with_the_same_tags_or_none(aws) -> None:
+    name, tags = unique("queue"), {"who": "anna"}
+    url, _ = aws.queue(name)
+    aws.sqs.tag_queue(QueueUrl=url, Tags=tags)
+    for given in ({"tags": tags}, {}):
+        assert aws.sqs.create_queue(QueueName=name, **given)["QueueUrl"] == url
+    assert aws.sqs.list_queue_tags(QueueUrl=url)["Tags"] == tags
 
 
 def test_LS_104_create_within_60_s_of_delete(aws) -> None:

@@ -19,8 +19,9 @@ from helpers import steps
 from helpers.localaws import logs_api
 from helpers.localaws.environments import Function
 from helpers.localaws.executor import Executor
+from helpers.localaws.keys import AccessKey
 from helpers.localaws.lifecycle import CHECKOUT, has_ended
-from tests.conformance.kit import REGION, Aws, poll
+from tests.conformance.kit import REGION, Aws, access_keys, poll
 
 ACCOUNT = "123456789012"
 logs_api.install()  # before moto makes log groups of its own in this process
@@ -45,18 +46,30 @@ def command(
 
 
 @contextmanager
-def own_server(folder: Path, **variables: str) -> Iterator[str]:
+def own_server(folder: Path, *options: str, **variables: str) -> Iterator[str]:
     """Another local AWS, with its endpoint URL, stopped at the end."""
-    started = command(folder, "start", **variables)
+    started = command(folder, "start", *options, **variables)
     try:
         assert started.returncode == 0, started.stderr
-        yield started.stdout.strip()
+        yield endpoint_of(folder)
     finally:
         command(folder, "stop")
 
 
+def state(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "state.json").read_text())
+
+
+def endpoint_of(folder: Path) -> str:
+    """The endpoint URL of a folder's server, whose key is then known to `Aws`."""
+    found = state(folder)
+    key = AccessKey(found["access_key_id"], found["secret_access_key"])
+    access_keys[found["endpoint_url"]] = key
+    return found["endpoint_url"]
+
+
 def server_pid(folder: Path) -> int:
-    return json.loads((folder / "state.json").read_text())["pid"]
+    return state(folder)["pid"]
 
 
 def kill_hard(pid: int) -> None:

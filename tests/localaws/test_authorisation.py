@@ -17,9 +17,9 @@ LAMBDA = f"arn:aws:lambda:us-east-1:{ACCOUNT}"
 TRUST = json.dumps({"Statement": []})
 
 
-def request(service: str, body: bytes = b"", key: str = "ASIAKEY", **environ: str) -> dict:
+def request(service: str, body: bytes = b"", **environ: str) -> dict:
     """A signed request as WSGI hands it over."""
-    scope = f"{key}/20261124/us-east-1/{service}/aws4_request"
+    scope = f"ASIAKEY/20261124/us-east-1/{service}/aws4_request"
     return {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": "/",
@@ -49,7 +49,6 @@ def session() -> object:
     role = iam.create_role("powerless", TRUST, "/", "", "", [], "3600")
     yield sts.assume_role("us-east-1", "fn", role.arn, "", 3600, "")
     iam.delete_role("powerless")
-    sts.assumed_roles.clear()
 
 
 @pytest.mark.parametrize(
@@ -106,18 +105,14 @@ def test_a_call_that_names_several_tables_has_no_resource() -> None:
     assert judged(environ, "dynamodb") == ("dynamodb:BatchWriteItem", None)
 
 
-def test_calls_with_other_credentials_are_not_judged(session) -> None:
-    body, kind = form(Action="ListQueues")
-    for key in ("test", "AKIAKEY", "ASIANOSESSION"):
-        assert authorisation.refuse(request("sqs", body, key, **kind)) is None
-    assert authorisation.refuse({"PATH_INFO": "/"}) is None
-    assert authorisation.refuse(request("sqs", body, session.access_key_id, **kind)) is not None
+def refuse(environ: dict, service: str, session: object) -> object:
+    return authorisation.refuse(environ, service, "us-east-1", session)
 
 
 def test_the_query_protocol_gets_xml(session) -> None:
     body, kind = form(Action="SendMessage", QueueUrl="http://localhost/1/q", MessageBody="<&>")
-    environ = request("sqs", body, session.access_key_id, **kind)
-    refused = authorisation.refuse(environ)
+    environ = request("sqs", body, **kind)
+    refused = refuse(environ, "sqs", session)
     assert refused.status == "403 Forbidden"
     arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:q"
     assert (
@@ -130,15 +125,15 @@ def test_the_query_protocol_gets_xml(session) -> None:
 
 def test_get_caller_identity_needs_no_permission(session) -> None:
     body, kind = form(Action="GetCallerIdentity")
-    assert authorisation.refuse(request("sts", body, session.access_key_id, **kind)) is None
+    assert refuse(request("sts", body, **kind), "sts", session) is None
 
 
 def test_services_without_known_resources_are_judged_by_action(session) -> None:
     iam = iam_backends[ACCOUNT]["aws"]
 
     def refused() -> bool:
-        environ = request("sns", key=session.access_key_id, HTTP_X_AMZ_TARGET="SNS.Publish")
-        return authorisation.refuse(environ) is not None
+        environ = request("sns", HTTP_X_AMZ_TARGET="SNS.Publish")
+        return refuse(environ, "sns", session) is not None
 
     assert refused()
     statement = {"Effect": "Allow", "Action": "SNS:Publish", "Resource": "arn:aws:sns:*:*:one"}

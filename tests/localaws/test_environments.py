@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
+import stat
+import subprocess
 import sys
 import threading
 import tracemalloc
+import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -148,16 +153,29 @@ def test_credentials_are_forgotten_once_for_each_environment(tmp_path, monkeypat
     assert credentials.forgotten == ["1", "2", "3", "4"]
 
 
-@pytest.mark.parametrize("what", ["_role_credentials", "_may_write_logs"])
-def test_a_failure_leaves_nothing_behind(tmp_path, what) -> None:
+@pytest.mark.skipif(not POSIX, reason="signals")
+def test_an_environment_that_ends_at_work_is_ended_once(tmp_path) -> None:
+    credentials = Credentials()
+    sleeps = make_function("import time\n" + HEAD + "    print('here')\n    time.sleep(60)\n", "s")
+    with own_executor(tmp_path, **credentials.callables) as runs, ThreadPoolExecutor(1) as pool:
+        running = pool.submit(call, runs, sleeps)
+        poll(lambda: runs._environments, bool, "the environment")
+        runs.stop()
+        with pytest.raises(ValueError, match="signal: killed"):
+            running.result()
+    assert credentials.forgotten == ["1"]
+
+
+@pytest.mark.parametrize("what", ["role_credentials", "may_write_logs", "raw output"])
+def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch, what) -> None:
     with own_executor(tmp_path) as runs:
-        works = getattr(runs, what)
-        setattr(runs, what, lambda _function: 1 / 0)
-        for _ in range(3):
-            with pytest.raises(ZeroDivisionError):
-                runs.invoke(ECHO, b"{}", "id", reserved=1)
+        owner, name = (environments, "RawOutput") if what == "raw output" else (runs, f"_{what}")
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, lambda _argument: 1 / 0)
+            for _ in range(3):
+                with pytest.raises(ZeroDivisionError):
+                    runs.invoke(ECHO, b"{}", "id", reserved=1)
         assert [path for path in tmp_path.rglob("*") if path.parent != tmp_path] == []
-        setattr(runs, what, works)
         assert call(runs, ECHO, 1) == 1
         runs.retire(ECHO.arn)
         assert [path for path in tmp_path.rglob("*") if path.parent != tmp_path] == []
@@ -177,15 +195,16 @@ def test_one_step_that_fails_keeps_no_other_from_being_taken(tmp_path, capsys) -
 
 def test_unpacking_keeps_only_the_same_package_waiting(tmp_path, monkeypatch) -> None:
     begun, go_on, unpack = threading.Event(), threading.Event(), packages.unpack
+    large = make_function(HEAD + "    return 'large'\n", "large")
     unpacked: list[Path] = []
 
     def slowly(zipped: bytes, folder: Path) -> None:
-        unpacked.append(folder)
-        begun.set()
-        assert go_on.wait(60)
+        if zipped == large.package:
+            unpacked.append(folder)
+            begun.set()
+            assert go_on.wait(60)
         unpack(zipped, folder)
 
-    large = make_function(HEAD + "    return 'large'\n", "large")
     with own_executor(tmp_path) as runs, ThreadPoolExecutor(3) as pool:
         call(runs, ECHO)
         monkeypatch.setattr(packages, "unpack", slowly)
@@ -193,6 +212,7 @@ def test_unpacking_keeps_only_the_same_package_waiting(tmp_path, monkeypatch) ->
             waiting = [pool.submit(call, runs, large) for _ in range(3)]
             assert begun.wait(60)
             assert call(runs, ECHO, 1) == 1
+            assert call(runs, make_function(ECHO_SOURCE, "another"), 2) == 2
         finally:
             go_on.set()
         assert [each.result() for each in waiting] == ["large"] * 3
@@ -275,6 +295,25 @@ def test_a_package_is_read_only_for_its_handler(tmp_path) -> None:
     assert seen["files"] == ["lambda_function.py"]
 
 
+@pytest.mark.skipif(not POSIX, reason="runs a shell script")
+def test_a_wrapper_keeps_its_execute_bit(tmp_path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        script = zipfile.ZipInfo("bin/wrapper.sh")
+        script.external_attr = (stat.S_IFREG | 0o755) << 16
+        archive.writestr(script, '#!/bin/sh\nWRAPPED=yes exec "$@"\n')
+        source = "import os\n" + HEAD + "    return os.environ['WRAPPED']\n"
+        archive.writestr("lambda_function.py", source)
+    variables = {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/bin/wrapper.sh"}
+    function = make_function("", "wrapped", package=buffer.getvalue(), variables=variables)
+    with own_executor(tmp_path) as runs:
+        assert call(runs, function) == "yes"
+        [folder] = (tmp_path / "packages").iterdir()
+        modes = {path.name: oct(path.stat().st_mode & 0o777) for path in folder.rglob("*")}
+        assert modes == {"bin": "0o555", "wrapper.sh": "0o555", "lambda_function.py": "0o444"}
+        assert folder.stat().st_mode & 0o222 == 0
+
+
 # -- the end of a worker ----------------------------------------------------------------------
 
 DAEMON = """
@@ -325,6 +364,21 @@ def test_a_daemon_ends_with_its_environment(tmp_path, end) -> None:
     wait_gone(others, "the other function's daemon")
 
 
+@pytest.mark.skipif(not POSIX, reason="forks")
+def test_a_daemon_of_a_killed_server_ends_when_the_next_one_starts(tmp_path) -> None:
+    own, other = (tmp_path / name / "environments" / "1" / "tmp" for name in ("own", "own2"))
+    variables = [{**os.environ, "TMPDIR": str(folder)} for folder in (own, other)]
+    sleeping = [subprocess.Popen(["sleep", "300"], env=each) for each in variables]
+    try:
+        with own_executor(tmp_path / "own"):
+            assert sleeping[0].wait(10) == -signal.SIGKILL
+            assert sleeping[1].poll() is None
+    finally:
+        for each in sleeping:
+            each.kill()
+            each.wait()
+
+
 @pytest.mark.skipif(not POSIX, reason="zombies")
 def test_the_id_of_a_process_stays_its_own_until_its_end_and_is_not_used_after(
     tmp_path, monkeypatch
@@ -347,6 +401,7 @@ def test_the_id_of_a_process_stays_its_own_until_its_end_and_is_not_used_after(
     process.close()
 
 
+@pytest.mark.skipif(not POSIX, reason="signals")
 def test_a_worker_that_died_is_ended_without_a_stranger_being_killed(tmp_path) -> None:
     with own_executor(tmp_path) as runs:
         function = make_function(PID, "pid")

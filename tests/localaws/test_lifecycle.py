@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
 
-import boto3
 import psutil
 import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
-from helpers import steps
+from helpers.localaws import lifecycle
 from helpers.localaws.lifecycle import has_ended
+from helpers.localaws.server import THREADS
 from tests.conformance.kit import Aws, poll
-from tests.localaws.kit import POSIX, command, kill_hard, own_server, server_pid, wait_gone
+from tests.localaws.kit import (
+    POSIX,
+    command,
+    endpoint_of,
+    kill_hard,
+    own_server,
+    server_pid,
+    wait_gone,
+)
 
 SLEEPER = "import time\ndef lambda_handler(event, context):\n    time.sleep(60)\n"
 HANDLER = "def lambda_handler(event, context):\n    return 1\n"
@@ -20,7 +38,7 @@ HANDLER = "def lambda_handler(event, context):\n    return 1\n"
 def test_it_is_found_again_and_stopped(tmp_path) -> None:
     assert command(tmp_path, "status").returncode == 3
     with own_server(tmp_path) as url:
-        assert command(tmp_path, "start").stdout.strip() == url
+        assert command(tmp_path, "start").stdout.splitlines()[0] == url
         assert command(tmp_path, "status").stdout.strip() == url
         pid = server_pid(tmp_path)
         assert command(tmp_path, "stop").stdout == "The local AWS has been stopped.\n"
@@ -44,8 +62,8 @@ def test_a_killed_server_is_replaced_and_its_workers_end(tmp_path) -> None:
             "The local AWS that ran here before has been killed, so a new one was started. "
             "It is empty.\n"
         )
-        assert again.stdout.strip() != url
-        assert "QueueUrls" not in Aws(again.stdout.strip()).sqs.list_queues()
+        assert endpoint_of(tmp_path) != url
+        assert "QueueUrls" not in Aws(endpoint_of(tmp_path)).sqs.list_queues()
 
 
 def test_two_folders_have_two(tmp_path) -> None:
@@ -113,13 +131,131 @@ def test_a_stopped_server_leaves_no_worker(tmp_path) -> None:
     assert has_ended(server.pid)
 
 
-def test_any_sdk_and_any_credentials_will_do(aws) -> None:
-    other = boto3.client(
-        "sqs",
-        endpoint_url=aws.endpoint_url,
-        region_name="eu-west-1",
-        aws_access_key_id="whatever",
-        aws_secret_access_key="whatever",
+# -- a busy server is not a dead one -------------------------------------------------------------
+
+
+@pytest.mark.skipif(not POSIX, reason="stops a process by signal")
+def test_a_silent_server_is_found_and_can_be_stopped(tmp_path) -> None:
+    with own_server(tmp_path) as url:
+        pid = server_pid(tmp_path)
+        os.kill(pid, signal.SIGSTOP)
+        again = command(tmp_path, "start")
+        assert (again.stdout.splitlines()[0], again.stderr) == (url, "")
+        assert server_pid(tmp_path) == pid
+        assert command(tmp_path, "stop").stdout == "The local AWS has been stopped.\n"
+        wait_gone(pid, "the silent server")
+
+
+def test_a_server_with_all_threads_busy_is_found_and_can_be_stopped(tmp_path) -> None:
+    with own_server(tmp_path) as url:
+        aws = Aws(url)
+        queue, _ = aws.queue()
+        config = Config(max_pool_connections=THREADS + 5, retries={"total_max_attempts": 1})
+        client, pid = aws.client("sqs", config=config), server_pid(tmp_path)
+
+        def long_poll() -> None:
+            with suppress(BotoCoreError, ClientError):
+                client.receive_message(QueueUrl=queue, WaitTimeSeconds=20)
+
+        polls = [threading.Thread(target=long_poll, daemon=True) for _ in range(THREADS + 5)]
+        for each in polls:
+            each.start()
+        process = psutil.Process(pid)
+        poll(lambda: len(process.net_connections()), lambda n: n > THREADS, "the long polls")
+        assert command(tmp_path, "start").stdout.splitlines()[0] == url
+        assert server_pid(tmp_path) == pid
+        assert command(tmp_path, "stop").stdout == "The local AWS has been stopped.\n"
+        wait_gone(pid, "the busy server")
+        for each in polls:
+            each.join(20)
+
+
+@pytest.mark.parametrize(("seconds_off", "answers"), [(0, True), (3600, True), (3600, False)])
+def test_a_process_is_known_by_the_time_it_was_made(monkeypatch, seconds_off, answers) -> None:
+    """If the clock was set, or the number used again, the server itself is asked."""
+    me = psutil.Process()
+    server = lifecycle.Server("http://x", me.pid, me.create_time() - seconds_off, "id", "k", "s")
+    asked = []
+    monkeypatch.setattr(
+        lifecycle, "ask", lambda *_: asked.append(1) or {"id": "id" if answers else "other"}
     )
-    url = other.create_queue(QueueName="elsewhere")["QueueUrl"]
-    assert steps.queue_arn(other, url) == "arn:aws:sqs:eu-west-1:123456789012:elsewhere"
+    assert lifecycle.is_alive(server) is answers
+    assert bool(asked) is bool(seconds_off)
+
+
+def test_a_number_that_no_process_has_is_a_dead_server() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert not lifecycle.is_alive(lifecycle.Server("http://x", ended.pid, 0.0, "id", "k", "s"))
+
+
+# -- what the user has set, and where the state is -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"AWS_PROFILE": "missing"},
+        {"AWS_CONFIG_FILE": "damaged", "AWS_SHARED_CREDENTIALS_FILE": "damaged"},
+        {"AWS_DEFAULT_REGION": "mars-1", "AWS_CA_BUNDLE": "nowhere", "MOTO_ACCOUNT_ID": "1"},
+    ],
+    ids=["profile", "files", "others"],
+)
+def test_the_users_own_settings_do_not_reach_the_server(tmp_path, variables) -> None:
+    (tmp_path / "damaged").write_text("[default\nregion")
+    placed = {
+        name: str(tmp_path / value) if value == "damaged" else value
+        for name, value in variables.items()
+    }
+    with own_server(tmp_path, **placed) as url:
+        aws = Aws(url)
+        assert aws.account == "123456789012"
+        assert aws.queue()
+        assert aws.lambda_.list_functions()["Functions"] == []
+
+
+def test_a_damaged_configuration_at_home_does_not_reach_the_server(tmp_path) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[default\nregion")
+    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    with own_server(tmp_path / "aws", **home) as url:
+        assert Aws(url).queue()
+
+
+def refused_folder(path: Path, **variables: str) -> str:
+    """What `start` says of a folder for its state; one sentence, and no traceback."""
+    started = command(path, "start", **variables)
+    assert (started.returncode, started.stdout) == (1, "")
+    assert "Traceback" not in started.stderr
+    assert started.stderr.startswith(f"LOCALAWS_FOLDER is {str(path)!r}, which cannot hold")
+    return started.stderr
+
+
+def test_a_folder_that_is_a_file_gets_a_sentence(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    assert "File exists" in refused_folder(tmp_path / "file")
+    assert "Not a directory" in refused_folder(tmp_path / "file" / "below")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a file system that takes no files")
+def test_a_folder_that_cannot_be_written_to_gets_a_sentence() -> None:
+    assert "Set LOCALAWS_FOLDER to a folder of yours" in refused_folder(Path("/proc/localaws"))
+
+
+def test_a_full_disk_gets_a_sentence(tmp_path, monkeypatch) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setenv("LOCALAWS_FOLDER", str(tmp_path))
+    monkeypatch.setattr(lifecycle, "launch", no_room)
+    with pytest.raises(lifecycle.WrongFolder, match=r"No space left on device\. Set LOCALAWS_"):
+        lifecycle.start()
+
+
+@pytest.mark.skipif(
+    getattr(os, "geteuid", lambda: -1)() != 0, reason="only root can give a file away"
+)
+def test_another_users_state_is_not_believed(tmp_path) -> None:
+    (tmp_path / "state.json").write_text("{}")
+    os.chown(tmp_path / "state.json", 65534, 65534)
+    assert "another user's local AWS has its state there" in refused_folder(tmp_path)

@@ -46,7 +46,7 @@ def all_at_once(actions: list[Callable[[], None]]) -> None:
 
 
 def test_no_first_line_is_lost(backend) -> None:
-    groups = [unique("/first") for _ in range(100)]
+    groups = [unique("/first") for _ in range(50)]
     for group in groups:
         writers = [stream(group) for _ in range(WRITERS)]
         all_at_once([lambda each=each: each.event("first\n") for each in writers])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -15,8 +16,9 @@ from botocore.config import Config
 
 from helpers import steps
 from helpers.localaws import lifecycle
+from helpers.localaws.keys import variables
 from helpers.localaws.lifecycle import has_ended
-from tests.conformance.kit import HEAD, REGION, Aws, Declared, poll
+from tests.conformance.kit import HEAD, REGION, Aws, Declared, access_keys, poll
 from tests.localaws.kit import LIMIT_S, group_of, own_server, send_all, server_pid, wait_gone
 
 # -- the end of a worker and of the server in the middle of something -----------------------
@@ -158,7 +160,6 @@ import botocore.session
 url, name = sys.argv[1:]
 sqs = botocore.session.get_session().create_client(
     "sqs", region_name="{REGION}", endpoint_url=url,
-    aws_access_key_id="test", aws_secret_access_key="test",
 )
 print("ready", flush=True)
 sys.stdin.readline()
@@ -179,6 +180,7 @@ def test_thirty_processes_are_served_at_once(tmp_path) -> None:
         clients = [
             subprocess.Popen(
                 [sys.executable, "-c", CLIENT, endpoint_url, name],
+                env={**os.environ, **variables(endpoint_url, access_keys[endpoint_url])},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

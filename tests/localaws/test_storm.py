@@ -34,6 +34,7 @@ from tests.localaws.kit import (
     LIMIT_S,
     POSIX,
     command,
+    endpoint_of,
     group_of,
     send_all,
     server_pid,
@@ -112,7 +113,7 @@ def faulty_server(folder: Path) -> Iterator[str]:
     try:
         state = folder / "state.json"
         poll(state.exists, bool, "the server to answer", LIMIT_S)
-        yield json.loads(state.read_text())["endpoint_url"]
+        yield endpoint_of(folder)
     finally:
         command(folder, "stop")
         process.wait(LIMIT_S)

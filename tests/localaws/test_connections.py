@@ -1,0 +1,170 @@
+"""Clients that are silent, slow, too large or gone take nothing from the others."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from botocore.config import Config
+
+from helpers.localaws import connections
+from helpers.localaws.server import THREADS
+from tests.conformance.kit import Aws, poll, refusal
+from tests.localaws.kit import own_server, server_pid
+from tests.localaws.test_access import AWSRequest, Signer, SigningCredentials
+
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[tuple[Aws, psutil.Process]]:
+    folder = tmp_path_factory.mktemp("aws")
+    with own_server(folder) as url:
+        yield Aws(url), psutil.Process(server_pid(folder))
+
+
+@contextmanager
+def connected(url: str) -> Iterator[socket.socket]:
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as client:
+        yield client
+
+
+def test_silent_connections_keep_nobody_waiting(server) -> None:
+    aws, _ = server
+    with ExitStack() as silent:
+        for _ in range(THREADS + 50):
+            silent.enter_context(connected(aws.endpoint_url))
+        patient = aws.client(
+            "sqs", config=Config(read_timeout=5, retries={"total_max_attempts": 1})
+        )
+        assert patient.list_queues()["ResponseMetadata"]
+
+
+def test_a_half_sent_request_does_not_hold_its_thread_for_ever(monkeypatch) -> None:
+    monkeypatch.setattr(connections, "STALL_LIMIT_S", 0.2)
+
+    def application(_environ: dict, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    server = connections.PatientServer(("127.0.0.1", 0), application, numthreads=1)
+    server.prepare()
+    threading.Thread(target=server.serve, daemon=True).start()
+    url = f"http://127.0.0.1:{server.bind_addr[1]}"
+    try:
+        with connected(url) as stalled, connected(url) as other:
+            stalled.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\n")
+            other.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert stalled.recv(100).startswith(b"HTTP/1.1 408 ")
+            assert other.recv(100).startswith(b"HTTP/1.1 200 ")
+    finally:
+        server.stop()
+
+
+def head(aws: Aws, service: str, path: str, body: bytes, length: int, **headers: str) -> bytes:
+    """The head of a request that is signed with the server's key."""
+    key = aws.client(service)._get_credentials()
+    request = AWSRequest("POST", aws.endpoint_url + path, headers, body)
+    signer = Signer(SigningCredentials(key.access_key, key.secret_key), service, aws.region)
+    signer.add_auth(request)
+    lines = [f"{name}: {value}" for name, value in request.headers.items()]
+    host = f"Host: {urlsplit(aws.endpoint_url).netloc}"
+    all_lines = [f"POST {path} HTTP/1.1", host, f"Content-Length: {length}", *lines, "", ""]
+    return "\r\n".join(all_lines).encode()
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "status", "words"),
+    [
+        ("lambda", "/2015-03-31/functions/f/invocations", 413,
+         "smaller than 6291456 bytes for the InvokeFunction operation"),
+        ("lambda", "/2015-03-31/functions", 413,
+         "smaller than 70167211 bytes for the CreateFunction operation"),
+        ("sqs", "/", 413, "smaller than 8388608 bytes"),
+    ],
+)  # fmt: skip
+def test_a_body_over_the_limit_is_refused_before_it_is_read(
+    server, service, path, status, words
+) -> None:
+    aws, process = server
+    target = {"X-Amz-Target": "AmazonSQS.SendMessage"} if service == "sqs" else {}
+    before = process.memory_info().rss
+    with connected(aws.endpoint_url) as client:
+        client.sendall(head(aws, service, path, b"", 300 * MIB, **target))
+        answer = client.recv(65_536)  # nothing of the body was sent
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+        client.settimeout(5)
+        sent = 0
+        try:
+            for _ in range(100):
+                sent += client.send(b"x" * MIB)
+        except OSError:
+            pass  # it has closed
+        while more := client.recv(65_536):
+            answer += more
+    assert words.encode() in answer
+    assert process.memory_info().rss - before < 50 * MIB
+
+
+def test_a_sender_of_a_refused_body_reads_the_answer(server) -> None:
+    aws, _ = server
+    refused = refusal(aws.lambda_.invoke, FunctionName="f", Payload=b"x" * (20 * MIB))
+    assert refused == (
+        413,
+        "RequestEntityTooLargeException",
+        "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+    )
+    stranger = aws.client("sqs", aws_access_key_id="test", aws_secret_access_key="test")
+    url = f"{aws.endpoint_url}/123456789012/q"
+    body = {"QueueUrl": url, "MessageBody": "x" * (5 * MIB)}
+    assert refusal(stranger.send_message, **body)[1] == "InvalidClientTokenId"
+
+
+def test_a_body_without_a_length_is_refused(server) -> None:
+    aws, _ = server
+    with connected(aws.endpoint_url) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert client.recv(65_536).startswith(b"HTTP/1.1 411 ")
+
+
+def test_a_client_that_left_is_noticed() -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        has_left = connections.has_left(ours)
+        assert not has_left()
+        theirs.sendall(b"more")
+        assert not has_left()
+        ours.recv(4)
+        theirs.close()
+        assert has_left()
+
+
+def test_a_long_poll_that_nobody_waits_for_takes_no_message(server) -> None:
+    aws, _ = server
+    url, _ = aws.queue(VisibilityTimeout=600)
+    body = json.dumps({"QueueUrl": url, "WaitTimeSeconds": 20}).encode()
+    headers = {
+        "X-Amz-Target": "AmazonSQS.ReceiveMessage",
+        "Content-Type": "application/x-amz-json-1.0",
+    }
+    with connected(aws.endpoint_url) as client:
+        client.sendall(head(aws, "sqs", "/", body, len(body), **headers) + body)
+        time.sleep(0.5)
+    aws.sqs.send_message(QueueUrl=url, MessageBody="x")
+    (message,) = poll(
+        lambda: aws.sqs.receive_message(
+            QueueUrl=url, AttributeNames=["ApproximateReceiveCount"]
+        ).get("Messages", []),
+        bool,
+        "the message",
+    )
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"

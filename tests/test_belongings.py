@@ -1,0 +1,393 @@
+"""What is ours, what is refused, and what is adopted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import boto3
+import pytest
+
+from helpers import belongings, checks, clean_up, course, experiments, faults, names, steps
+from helpers.belongings import NotOurs
+from helpers.experiments import Experiment
+from helpers.logs import log_group
+from tests.test_look_alikes import (
+    Clients,
+    everything,
+    plant_function,
+    plant_log_group,
+    plant_queue,
+    plant_table,
+    plant_trigger,
+)
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+WORKS = "def lambda_handler(event, context):\n    return 'done'\n"
+ANNA = {names.TAG: "anna"}
+
+
+def role(name: str, tags: dict[str, str]) -> str:
+    return steps.create_role(boto3.client("iam"), course.name(name), tags)
+
+
+def function(name: str, tags: dict[str, str], role_tags: dict[str, str] | None = None) -> None:
+    lambda_, role_arn = boto3.client("lambda"), role(f"{name}Role", role_tags or tags)
+    plant_function(lambda_, course.name(name), role_arn, tags)
+    lambda_.get_waiter("function_active_v2").wait(FunctionName=course.name(name))
+
+
+def pipeline(tags: dict[str, str], trigger_tags: dict[str, str] | None = None) -> str:
+    """Queue, role and function of the seven steps, and their trigger, which is off: its UUID."""
+    plant_queue(boto3.client("sqs"), course.name(course.QUEUE), tags)
+    function(course.FUNCTION, tags)
+    tags = tags if trigger_tags is None else trigger_tags
+    return plant_trigger(Clients(), course.QUEUE, course.FUNCTION, tags, Enabled=False)
+
+
+def refusal(call: Callable[[], Any]) -> str:
+    with pytest.raises(NotOurs) as refused:
+        call()
+    return str(refused.value)
+
+
+# -- the sentence --------------------------------------------------------------------------
+
+
+def test_the_refusal_names_the_thing_and_both_ways_out(learner) -> None:
+    name = f"{learner}PizzaOrders"
+    plant_queue(boto3.client("sqs"), name, {})
+    arn = f"arn:aws:sqs:us-east-1:123456789012:{name}"
+    assert refusal(lambda: course.begin("00_start_here")) == (
+        f"There is a queue {name} that this course did not make ({arn}; it has no tag "
+        "sqs-lambda-course). Set SQS_COURSE_PREFIX, such as anna- (with make: PREFIX=anna-), for "
+        "names of your own, or adopt what is yours: "
+        f'course.adopt("queue", "{name}", "{arn}")'
+    )
+
+
+def test_the_refusal_says_whose_it_is_and_has_a_line_for_each(learner) -> None:
+    sqs = boto3.client("sqs")
+    for queue in ("DemoQueueLambda", "PracticeQueue"):
+        plant_queue(sqs, learner + queue, ANNA)
+    lines = refusal(lambda: course.begin("01_create_queue")).splitlines()
+    for line, queue in zip(lines, ("DemoQueueLambda", "PracticeQueue"), strict=False):
+        assert line.startswith(f"There is a queue {learner}{queue} that")
+        assert line.endswith("its tag sqs-lambda-course says 'anna').")
+    assert lines[2].startswith("Set SQS_COURSE_PREFIX, ")
+    assert [line.split(", ")[0] for line in lines[3:]] == ['course.adopt("queue"'] * 2
+
+
+# -- before the first change -----------------------------------------------------------------
+
+
+def test_catch_up_makes_nothing_before_it_refuses(learner) -> None:
+    """What is foreign comes last among the steps; the queue, which comes first, is missing."""
+    role(course.ROLE, {})
+    before = everything(learner)
+    assert f"a role {learner}ProcessSQSMessageRole" in refusal(lambda: course.catch_up(3))
+    assert everything(learner) == before
+    adopt("role", course.ROLE)
+    function(course.FUNCTION, {}, course.tags())
+    before = everything(learner)
+    for step in range(4, 9):
+        said = refusal(lambda step=step: course.catch_up(step))
+        assert said.startswith(f"There is a function {learner}ProcessSQSMessage that")
+    assert everything(learner) == before
+
+
+def test_a_foreign_trigger_between_our_things_is_refused(learner) -> None:
+    uuid = pipeline(course.tags(), {})
+    trigger = f"{learner}DemoQueueLambda to {learner}ProcessSQSMessage"
+    start = f"There is a trigger {trigger} that this course did not make ({uuid};"
+    for notebook in names.NOTEBOOKS[1:8]:
+        said = refusal(lambda notebook=notebook: course.begin(notebook))
+        assert said.startswith(start)
+        assert f'course.adopt("trigger", "{trigger}", "{uuid}")' in said
+
+
+def test_each_step_refuses_what_is_foreign(learner) -> None:
+    aws, tags = Clients(), course.tags()
+    uuid = pipeline({})
+    queue, function_, role_ = map(course.name, (course.QUEUE, course.FUNCTION, course.ROLE))
+    url = aws.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    arn = steps.queue_arn(aws.sqs, url)
+    before = everything(learner)
+    for kind, call in {
+        "queue": lambda: steps.create_queue(aws.sqs, queue, tags),
+        "role": lambda: steps.create_role(aws.iam, role_, tags),
+        "function": lambda: steps.create_function(aws.lambda_, function_, "any", tags),
+        "trigger": lambda: steps.add_trigger(aws.lambda_, function_, arn, tags),
+        f"function {function_}": lambda: steps.deploy_handler(aws.lambda_, function_),
+        f"queue {queue}": lambda: steps.send_message(aws.sqs, url),
+    }.items():
+        assert f"There is a {kind}" in refusal(call)
+    assert everything(learner) == before
+    aws.lambda_.delete_event_source_mapping(UUID=uuid)
+    clean_up.wait_until_trigger_is_gone(uuid)
+    said = refusal(lambda: steps.add_trigger(aws.lambda_, function_, arn, tags))
+    assert f"a function {function_}" in said and f"a queue {queue}" in said
+    assert everything(learner)["triggers"] == {}
+
+
+def test_each_function_for_experiments_refuses_what_is_foreign(learner) -> None:
+    aws, name = Clients(), course.name("Retries")
+    for queue in (name, f"{name}-dlq"):
+        plant_queue(aws.sqs, queue, ANNA)
+    function("Retries", ANNA)
+    uuid = plant_trigger(aws, "Retries", "Retries", ANNA, Enabled=False)
+    plant_table(aws.dynamodb, course.name(course.TABLE), ANNA)
+    plant_queue(aws.sqs, course.name(course.JOBS_QUEUE), ANNA)
+    url = aws.sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    theirs = Experiment(name, url, "", url, "", f"{name}Role", uuid, 0)
+    before = everything(learner)
+    for call in (
+        lambda: experiments.build("Retries", WORKS),
+        lambda: experiments.deploy(theirs, WORKS),
+        lambda: experiments.send(theirs, ["a message"]),
+        lambda: experiments.switch(aws.lambda_, uuid, on=True),
+        lambda: experiments.drain(aws.sqs, url),
+        lambda: experiments.allow(theirs, "sqs:SendMessage", "*"),
+        experiments.empty_table,
+        lambda: experiments.empty_queue(course.JOBS_QUEUE, 1),
+        lambda: faults.set_dead_letter_queue(aws.lambda_, name, ""),
+        lambda: faults.build(1),
+    ):
+        assert "says 'anna')" in refusal(call)
+    assert everything(learner) == before
+
+
+def test_an_experiment_does_not_delete_a_foreign_trigger_of_its_function(learner) -> None:
+    experiments.build("Videos", WORKS, enabled=False)
+    plant_queue(boto3.client("sqs"), course.name("Theirs"), {})
+    uuid = plant_trigger(Clients(), "Theirs", "Videos", {}, Enabled=False)
+    assert f"trigger {learner}Theirs to {learner}Videos" in refusal(
+        lambda: experiments.build("Videos", WORKS)
+    )
+    assert boto3.client("lambda").get_event_source_mapping(UUID=uuid)["State"] == "Disabled"
+
+
+def test_what_has_no_name_of_the_course_is_the_callers_affair(learner) -> None:
+    sqs, name = boto3.client("sqs"), course.name("Own")
+    plant_queue(sqs, name, {})
+    assert steps.send_message(sqs, sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+
+# -- log groups ------------------------------------------------------------------------------
+
+
+def groups(learner: str) -> list[tuple[bool, bool]]:
+    found = [thing for thing in belongings.find() if thing.kind == "log group"]
+    return [(thing.ours, thing.adopted) for thing in found]
+
+
+def test_a_log_group_belongs_to_whom_its_function_belongs(learner) -> None:
+    name = log_group(course.name(course.FUNCTION))
+    plant_log_group(boto3.client("logs"), name, {})
+    assert groups(learner) == [(False, False)]
+    assert f"There is a log group {name}" in refusal(lambda: course.catch_up(4))
+    role(course.ROLE, course.tags())
+    assert groups(learner) == [(True, False)]
+    adopt("role", course.ROLE)  # whoever wrote there, it was not the course's function
+    assert groups(learner) == [(False, False)]
+    function(course.FUNCTION, {}, course.tags())
+    assert groups(learner) == [(False, False)]
+    assert "log group" not in refusal(lambda: course.catch_up(4))
+    adopt("function", course.FUNCTION)
+    assert groups(learner) == [(True, True)]
+
+
+def test_a_log_group_with_anothers_tag_stays_theirs(learner) -> None:
+    function(course.FUNCTION, course.tags())
+    plant_log_group(boto3.client("logs"), log_group(course.name(course.FUNCTION)), ANNA)
+    assert groups(learner) == [(False, False)]
+    clean_up.clean_up()
+    assert [thing.kind for thing in belongings.find()] == ["log group"]
+
+
+# -- adopting --------------------------------------------------------------------------------
+
+
+def adopt(kind: str, name: str) -> None:
+    [thing] = [
+        each
+        for each in belongings.find()
+        if each.kind == kind and each.name.removeprefix("/aws/lambda/") == course.name(name)
+    ]
+    course.adopt(kind, thing.name, thing.id)
+
+
+def plant_one_of_each() -> None:
+    aws = Clients()
+    pipeline(ANNA)
+    plant_log_group(aws.logs, log_group(course.name(course.FUNCTION)), ANNA)
+    plant_table(aws.dynamodb, course.name(course.TABLE), ANNA)
+
+
+def test_what_is_adopted_is_listed_and_left_alone_unless_told_otherwise(learner, capsys) -> None:
+    plant_one_of_each()
+    for thing in belongings.find():
+        course.adopt(thing.kind, thing.name, thing.id)
+        said = capsys.readouterr().out
+        assert said.startswith(f"Adopted: {thing.kind} {thing.name}. From now on")
+    found = clean_up.find()
+    assert [thing.kind for thing in found] == list(clean_up.ORDER)
+    assert all(thing.ours and thing.adopted for thing in found)
+    assert set(clean_up.table(found)["will be"]) == {"left alone: adopted"}
+    assert set(clean_up.table(found, adopted=True)["will be"]) == {"deleted"}
+    course.begin("08_retries")
+    before = everything(learner)
+    assert clean_up.clean_up() == []
+    assert everything(learner) == before
+    assert len(clean_up.clean_up(adopted=True)) == len(clean_up.ORDER)
+    assert not any(everything(learner).values())
+
+
+def test_name_and_id_must_belong_together(learner) -> None:
+    plant_one_of_each()
+    before = everything(learner)
+    found = clean_up.find()
+    assert [thing.kind for thing in found] == list(clean_up.ORDER)
+    for thing in found:
+        for name, id in ((thing.name, "another"), ("another", thing.id), ("another", "another")):
+            with pytest.raises(ValueError, match="Nothing has been changed"):
+                course.adopt(thing.kind, name, id)
+    assert everything(learner) == before
+
+
+def test_there_are_six_kinds(learner) -> None:
+    with pytest.raises(ValueError, match="'bucket' is no kind of thing; there are: queue, "):
+        course.adopt("bucket", "mine", "arn:aws:s3:::mine")
+
+
+def test_an_adopted_table_is_emptied_and_not_deleted(learner) -> None:
+    dynamodb, name = boto3.client("dynamodb"), course.name(course.TABLE)
+    plant_table(dynamodb, name, {})
+    adopt("table", course.TABLE)
+    before = dynamodb.describe_table(TableName=name)["Table"]["CreationDateTime"]
+    assert experiments.empty_table().name == name
+    assert dynamodb.scan(TableName=name)["Items"] == []
+    assert dynamodb.describe_table(TableName=name)["Table"]["CreationDateTime"] == before
+
+
+def test_another_trigger_that_was_adopted_is_switched_off_and_not_deleted(learner) -> None:
+    experiments.build("Videos", WORKS, enabled=False)
+    plant_queue(boto3.client("sqs"), course.name("Mine"), {})
+    uuid = plant_trigger(Clients(), "Mine", "Videos", {})
+    course.adopt("trigger", f"{learner}Mine to {learner}Videos", uuid)
+    experiments.build("Videos", WORKS, enabled=False)
+    assert boto3.client("lambda").get_event_source_mapping(UUID=uuid)["State"] == "Disabled"
+
+
+# -- triggers --------------------------------------------------------------------------------
+
+
+def test_a_trigger_of_ours_is_found_whatever_it_connects(learner, capsys) -> None:
+    for end in ("Theirs", "Others"):
+        plant_queue(boto3.client("sqs"), course.name(end), {})
+    function("Theirs", {})
+    ours = plant_trigger(Clients(), "Theirs", "Theirs", course.tags())
+    theirs = plant_trigger(Clients(), "Others", "Theirs", {}, Enabled=False)
+    checks.check_nothing_left()
+    wanted = f"trigger {learner}Theirs to {learner}Theirs"
+    assert capsys.readouterr().out == f"Not yet: Still there: {wanted}.\n"
+    assert clean_up.clean_up() == [wanted]
+    assert set(everything(learner)["triggers"]) == {theirs} and theirs != ours
+    checks.check_nothing_left()
+    assert capsys.readouterr().out == "Right: Nothing of this course is left.\n"
+
+
+def test_a_trigger_that_polls_is_named(learner, capsys) -> None:
+    uuid = pipeline({})
+    boto3.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=True)
+    steps.settled(boto3.client("lambda"), uuid, "Enabled")
+    checks.check_nothing_left()
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "Right: What the course made is deleted."
+    trigger = f"trigger {learner}DemoQueueLambda to {learner}ProcessSQSMessage"
+    assert second.startswith(f"Left alone: {trigger} (no tag, still polls), function ")
+    course.adopt("trigger", trigger.removeprefix("trigger "), uuid)
+    capsys.readouterr()
+    checks.check_nothing_left()
+    assert f"{trigger} (adopted, still polls)" in capsys.readouterr().out
+
+
+def test_all_pages_of_triggers_are_read_and_some_have_no_queue(monkeypatch) -> None:
+    def mapping(uuid: str, **source: str) -> dict[str, str]:
+        function = {"FunctionArn": "arn:aws:lambda:x:1:function:f", "State": "Enabled"}
+        return {"UUID": uuid, "EventSourceMappingArn": uuid, **function, **source}
+
+    client = mock.Mock()
+    client.get_paginator.return_value.paginate.return_value = [
+        {"EventSourceMappings": [mapping("kafka")]},
+        {"EventSourceMappings": [mapping("ours", EventSourceArn="arn:aws:sqs:x:1:q")]},
+    ]
+    tags = {"kafka": {}, "ours": course.tags()}
+    client.list_tags.side_effect = lambda Resource: {"Tags": tags[Resource]}
+    monkeypatch.setattr(boto3, "client", lambda _: client)
+    found = belongings.find_triggers([], all_ours=True)
+    assert [(thing.name, thing.id, thing.ours) for thing in found] == [("q to f", "ours", True)]
+    assert [thing.id for thing in belongings.find_triggers(["f"])] == ["kafka", "ours"]
+
+
+# -- the checks after the exercises ------------------------------------------------------------
+
+
+def said(capsys, check: Callable[..., None], *arguments: Any) -> str:
+    capsys.readouterr()
+    check(*arguments)
+    return capsys.readouterr().out
+
+
+def test_the_checks_look_at_tags_too(learner, capsys) -> None:
+    aws, basic = Clients(), steps.POLICY_ARN.replace("SQSQueue", "Basic")
+    plant_queue(aws.sqs, f"{learner}PracticeQueue", {})
+    assert said(capsys, checks.check_practice_queue, 4) == (
+        f"Not yet: {learner}PracticeQueue keeps messages for 4 days, but the queue "
+        f"{learner}PracticeQueue has no tag sqs-lambda-course: pass tags=course.tags() when you "
+        "create it, or tag it with tag_queue. The clean-up would leave it alone.\n"
+    )
+    assert "not 14." in (both := said(capsys, checks.check_practice_queue, 14))
+    assert "has no tag" in both
+    role("PracticeRole", ANNA)
+    aws.iam.detach_role_policy(RoleName=f"{learner}PracticeRole", PolicyArn=steps.POLICY_ARN)
+    aws.iam.attach_role_policy(RoleName=f"{learner}PracticeRole", PolicyArn=basic)
+    answer = said(capsys, checks.check_practice_role)
+    assert f"has the tag sqs-lambda-course with 'anna', not '{learner[:-1]}'" in answer
+    assert "tag it with tag_role" in answer
+    function("PracticeFunction", {})
+    assert "but the function" in said(capsys, checks.check_practice_function, 128)
+    plant_table(aws.dynamodb, course.name(course.TABLE), {})
+    assert "the table" in said(capsys, checks.check_stored_order, "theirs", 1, 0)
+    plant_queue(aws.sqs, f"{learner}Retries", {})
+    assert "has no tag" in said(capsys, checks.check_max_receives, "Retries", 4)
+
+
+def test_the_check_of_the_trigger_looks_at_its_tag(learner, capsys) -> None:
+    uuid = pipeline(course.tags(), {})
+    boto3.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=True)
+    steps.settled(boto3.client("lambda"), uuid, "Enabled")
+    answer = said(capsys, checks.check_trigger, 10)
+    assert answer.startswith("Not yet: The trigger is on") and "but the trigger" in answer
+
+
+def test_foreign_orders_are_not_received_by_a_check(learner, capsys) -> None:
+    sqs = boto3.client("sqs")
+    plant_queue(sqs, f"{learner}PizzaOrders", {})
+    assert "PizzaOrders has no tag" in said(capsys, checks.check_order, "Ada")
+    [message] = sqs.receive_message(
+        QueueUrl=sqs.get_queue_url(QueueName=f"{learner}PizzaOrders")["QueueUrl"],
+        MessageSystemAttributeNames=["ApproximateReceiveCount"],
+    )["Messages"]
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_the_check_of_99_compares_with_what_aws_lists(learner, capsys) -> None:
+    check, name = checks.check_log_groups, log_group(f"{learner}ProcessSQSMessage")
+    assert said(capsys, check, None, course.FUNCTION).startswith("Not yet: None is not what")
+    assert said(capsys, check, [], course.FUNCTION) == "Right: AWS lists none.\n"
+    plant_log_group(boto3.client("logs"), name, {})
+    assert said(capsys, check, [], course.FUNCTION).startswith("Not yet: [] is not what")
+    assert said(capsys, check, [name], course.FUNCTION) == f"Right: AWS lists {[name]}.\n"
