@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -28,6 +27,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from helpers.localaws import iam, malformed, sts
 from helpers.localaws.access import Access, Caller, refuse_page
 from helpers.localaws.connections import REFUSED_UNREAD, PatientServer
+from helpers.localaws.packages import remove_tree
 from helpers.localaws.protocols import BODY, Answer, make_answer, plain_answer, read_body
 
 HOST = "127.0.0.1"
@@ -150,7 +150,7 @@ def serve(
     iam.install()  # STS asks IAM, so it has to be there first
     application = Application(about, folder, access)
     server = listen(port, application)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_tree(folder)
     folder.mkdir(mode=0o700, parents=True)
     application.endpoint_url = f"http://{HOST}:{server.bind_addr[1]}"
 
@@ -166,7 +166,7 @@ def serve(
         server.serve()
     finally:
         shut_down()
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
 def listen(port: int, application: Application) -> PatientServer:
