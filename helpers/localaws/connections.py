@@ -11,11 +11,12 @@ from typing import Any
 from cheroot.connections import ConnectionManager
 from cheroot.wsgi import Gateway_10, Server
 
+from helpers.localaws.settings import CLIENT_IS_GONE
+
 KEEP_ALIVE_S = 60
 STALL_LIMIT_S = 10  # in the middle of a request: a client that sends nothing more
 DRAIN_LIMIT_S = 10
 DRAIN_AT_ONCE = 65_536
-CLIENT_IS_GONE = "localaws.client_is_gone"  # in a request's environ: whether nobody waits for it
 REFUSED_UNREAD = "localaws.refused_unread"  # there: its body was not read
 
 

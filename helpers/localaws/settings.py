@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 STATUS_PATH = "/_localaws"
+CLIENT_IS_GONE = "localaws.client_is_gone"  # in a request's environ: whether nobody waits for it
 DEFAULT_IDLE_MINUTES = 240.0
 # Settings of the user's own AWS and of moto: a server started from a shell that has them would
 # read another profile's region or credentials, or answer for another account.

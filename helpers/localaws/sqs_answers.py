@@ -14,14 +14,13 @@ from moto.sqs.responses import SQSResponse
 from helpers.localaws import sqs_requests
 from helpers.localaws.messages import never
 from helpers.localaws.move_tasks import MOST_LISTED
+from helpers.localaws.settings import CLIENT_IS_GONE
 from helpers.localaws.sqs_rules import (
     check_entries,
     check_range,
     check_receive,
     simple_queue_error,
 )
-
-CLIENT_IS_GONE = "localaws.client_is_gone"  # what the server's front puts into a request
 
 SYSTEM_ATTRIBUTES = (
     "ApproximateReceiveCount",
