@@ -12,15 +12,23 @@ of other services' resources are not worked out, and their REST APIs (S3 …) no
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+from botocore.exceptions import UnknownServiceError
+from moto.core.utils import get_service_model
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 
 from helpers.localaws.permissions import Refusal, refusal
 from helpers.localaws.protocols import Answer, Call, Fault, error_answer, read_call
 
+UNCLEAR = Fault(
+    "AccessDenied",
+    "AccessDeniedException",
+    "Unable to determine service/operation name to be authorized",
+)
 ALWAYS_ALLOWED = "sts:GetCallerIdentity"
 ACTION_PREFIXES = {"monitoring": "cloudwatch"}  # where it is not the name for signing
 LAMBDA_ACTIONS = {
@@ -36,8 +44,8 @@ def refuse(environ: dict[str, Any], service: str, region: str, session: Any) -> 
     Raises ValueError when the body of the call cannot be read.
     """
     call = read_call(environ, service, region, session.account_id)
-    if not call:
-        return None
+    if call is None:
+        return None if is_rest(service) else error_answer(environ, service, UNCLEAR)
     action = action_of(call)
     if action == ALWAYS_ALLOWED:
         return None
@@ -47,6 +55,15 @@ def refuse(environ: dict[str, Any], service: str, region: str, session: Any) -> 
         return None
     message = describe(session.arn, call, action, resource, refused)
     return error_answer(environ, service, Fault("AccessDenied", "AccessDeniedException", message))
+
+
+@functools.lru_cache(maxsize=100)
+def is_rest(service: str) -> bool:
+    """Whether a service has a REST API that is not judged."""
+    try:
+        return service != "lambda" and get_service_model(service).protocol.startswith("rest")
+    except UnknownServiceError:
+        return False
 
 
 # -- what is called ----------------------------------------------------------------------

@@ -8,6 +8,7 @@ as the process that wrote it is there: a server that is busy is not a dead one.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -36,6 +37,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 10.0
 ANSWER_LIMIT_S = 5.0
+ROOM_BYTES = 65_536
 SAME_TIME_S = 2.0  # the time at which a process was made is read with less precision than this
 KILLED = (
     "The local AWS that ran here before has been killed, so a new one was started. It is empty."
@@ -91,13 +93,20 @@ def folder() -> Path:
         checkout = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
         path = user_cache_path("localaws", appauthor=False) / platform.node() / checkout
     try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for each in reversed([path, *path.parents]):
+            if not each.exists():
+                each.mkdir(exist_ok=True, mode=0o700)
+        if not path.is_dir():
+            raise NotADirectoryError(errno.EEXIST, os.strerror(errno.EEXIST))
     except OSError as error:
         raise wrong_folder(path, error.strerror or str(error)) from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise wrong_folder(path, "it may not be written to")
     if belongs_to_another_user(path / "state.json"):
         raise wrong_folder(path, "another user's local AWS has its state there")
+    for each in [path, *path.parents]:
+        if others_may_write(each, sticky_is_safe=each != path):
+            raise wrong_folder(path, f"other users may write to {str(each)!r}")
     return path
 
 
@@ -107,6 +116,22 @@ def wrong_folder(path: Path, reason: str) -> WrongFolder:
         f"{chosen} is {str(path)!r}, which cannot hold the state of the local AWS: {reason}. "
         "Set LOCALAWS_FOLDER to a folder of yours that can be written to."
     )
+
+
+def others_may_write(path: Path, sticky_is_safe: bool) -> bool:
+    """Whether another user could put something of theirs in the place of what is in a folder.
+
+    In a folder like /tmp, with the sticky bit, what is there already is safe from that.
+    """
+    if os.name != "posix":
+        return False
+    about = path.stat()
+    if about.st_uid not in (0, os.geteuid()):
+        return True
+    if sticky_is_safe and about.st_mode & stat.S_ISVTX:
+        return False
+    of_group = about.st_mode & stat.S_IWGRP and about.st_gid != os.getegid()
+    return bool(about.st_mode & stat.S_IWOTH or of_group)
 
 
 def belongs_to_another_user(path: Path) -> bool:
@@ -246,9 +271,14 @@ def launch(open_to_all: bool) -> Server:
     log = folder() / "server.log"
     command = [sys.executable, "-m", "helpers.localaws", "run", "--recorded-as", server_id]
     with log.open("wb") as output:
+        output.write(bytes(ROOM_BYTES))  # a full disk is told here, where it can be said
+        output.flush()
+        output.truncate(0)
+        output.seek(0)
         process = subprocess.Popen(
             command + (["--open"] if open_to_all else []),
             cwd=CHECKOUT,
+            env={**os.environ, "LOCALAWS_FOLDER": str(folder())},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -58,6 +58,8 @@ def refuse_length(environ: dict[str, Any]) -> Answer | None:
     if environ.get("HTTP_TRANSFER_ENCODING"):
         return plain_answer(411, "The local AWS takes a body with a Content-Length only.")
     length = int(environ.get("CONTENT_LENGTH") or 0)
+    if length < 0:
+        return plain_answer(400, f"Content-Length is {length}; it must be 0 or more.")
     if length <= LARGEST_EVENT:
         return None
     service = service_said(environ)

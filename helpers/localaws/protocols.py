@@ -71,7 +71,8 @@ def protocol_of(environ: dict[str, Any]) -> str:
     """The protocol of a request: "json", "query" or "rest"."""
     if environ.get("HTTP_X_AMZ_TARGET"):
         return "json"
-    return "query" if environ.get("CONTENT_TYPE", "").startswith(FORM) else "rest"
+    is_form = environ.get("CONTENT_TYPE", "").startswith(FORM)
+    return "query" if is_form or "Action=" in environ.get("QUERY_STRING", "") else "rest"
 
 
 def service_of(environ: dict[str, Any]) -> str:
@@ -93,19 +94,37 @@ def read_body(environ: dict[str, Any]) -> bytes:
 
 
 def read_call(environ: dict[str, Any], service: str, region: str, account: str) -> Call | None:
-    """What a request calls, in whichever protocol; None for a REST API other than Lambda's.
+    """What a request calls, in whichever protocol.
 
-    Raises ValueError when its body cannot be read.
+    None when that cannot be told, as for a REST API other than Lambda's. Raises ValueError
+    when its body cannot be read.
     """
-    target = environ.get("HTTP_X_AMZ_TARGET")
-    if target:
-        parameters = read_object(environ)
-        return Call(service, region, account, target.rsplit(".", 1)[-1], parameters, "json")
+    if environ.get("HTTP_X_AMZ_TARGET"):
+        return read_json_call(environ, service, region, account)
     if protocol_of(environ) == "query":
-        form = dict(parse_qsl(read_body(environ).decode()))
-        return Call(service, region, account, form.get("Action", ""), form, "query")
-    if service != "lambda":
-        return None
+        return read_query_call(environ, service, region, account)
+    return read_rest_call(environ, region, account) if service == "lambda" else None
+
+
+def read_json_call(environ: dict[str, Any], service: str, region: str, account: str) -> Call | None:
+    if "Action=" in environ.get("QUERY_STRING", ""):
+        return None  # moto would do what the query string says
+    operation = environ["HTTP_X_AMZ_TARGET"].rsplit(".", 1)[-1]
+    return Call(service, region, account, operation, read_object(environ), "json")
+
+
+def read_query_call(
+    environ: dict[str, Any], service: str, region: str, account: str
+) -> Call | None:
+    """A call of the query protocol; its form may be the body, the query string, or both."""
+    given = parse_qsl(environ.get("QUERY_STRING", "")) + parse_qsl(read_body(environ).decode())
+    form = dict(given)
+    if len({value for name, value in given if name == "Action"}) != 1 or len(form) < len(given):
+        return None  # moto might read another one of two
+    return Call(service, region, account, form["Action"], form, "query")
+
+
+def read_rest_call(environ: dict[str, Any], region: str, account: str) -> Call | None:
     try:
         operation, path_parameters = get_service_router("lambda").match(Request(environ))
     except NotFound:
@@ -116,7 +135,7 @@ def read_call(environ: dict[str, Any], service: str, region: str, account: str) 
     qualifier = parse_qs(environ.get("QUERY_STRING", "")).get("Qualifier")
     if qualifier:
         parameters["Qualifier"] = qualifier[0]
-    return Call(service, region, account, operation.name, parameters, "rest")
+    return Call("lambda", region, account, operation.name, parameters, "rest")
 
 
 def read_object(environ: dict[str, Any]) -> dict[str, Any]:

@@ -75,7 +75,10 @@ class Application:
         answer = refuse_page(environ)
         if answer is None and environ.get("PATH_INFO", "").startswith(OWN_PAGES):
             return self._own_page(environ, start_response)
-        caller = answer or malformed.refuse_length(environ) or self._access.identify(environ)
+        try:
+            caller = answer or malformed.refuse_length(environ) or self._access.identify(environ)
+        except Exception as error:  # one of ours; it must not be an empty answer
+            caller = malformed.explain(environ, Caller("", ""), error)
         if isinstance(caller, Answer):
             return reply(caller, environ, start_response)
         self.last_request = time.monotonic()

@@ -22,6 +22,7 @@ from botocore.credentials import Credentials
 ALGORITHM = "AWS4-HMAC-SHA256"
 TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 CLOCK_MAY_DIFFER = timedelta(minutes=5)
+LONGEST_S = 604_800  # a presigned URL is valid for a week at most
 UNSIGNED_BODIES = ("UNSIGNED-PAYLOAD", "STREAMING-")  # of S3
 CGI_NAMES = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
@@ -96,7 +97,7 @@ def read_query(query: dict[str, str]) -> Signature:
             headers=tuple(query["X-Amz-SignedHeaders"].lower().split(";")),
             signature=query["X-Amz-Signature"],
             token=query.get("X-Amz-Security-Token"),
-            expires_s=int(query["X-Amz-Expires"]),
+            expires_s=min(int(query["X-Amz-Expires"]), LONGEST_S),
             in_url=True,
         )
     except (KeyError, ValueError) as error:
@@ -121,13 +122,13 @@ def check_time(signature: Signature, now: datetime) -> None:
     """
     made = read_time(signature.time)
     lasts = timedelta(seconds=signature.expires_s) if signature.in_url else CLOCK_MAY_DIFFER
-    if made + lasts < now:
+    if now - made > lasts:
         limit = now - lasts
         raise OutOfTime(
             f"Signature expired: {signature.time} is now earlier than {limit:{TIME_FORMAT}} "
             f"({now:{TIME_FORMAT}} - 5 min.)"
         )
-    if made - CLOCK_MAY_DIFFER > now:
+    if made - now > CLOCK_MAY_DIFFER:
         limit = now + CLOCK_MAY_DIFFER
         raise OutOfTime(
             f"Signature not yet current: {signature.time} is still later than "
@@ -154,7 +155,8 @@ def is_right(environ: dict[str, Any], body: bytes, given: Signature, secret: str
         body_hash = said or UNSIGNED_BODIES[0]
     elif said and said != body_hash:
         return False
-    return hmac.compare_digest(calculate(environ, body_hash, given, secret), given.signature)
+    calculated = calculate(environ, body_hash, given, secret)
+    return hmac.compare_digest(calculated.encode(), given.signature.encode("utf-8", "replace"))
 
 
 def calculate(environ: dict[str, Any], body_hash: str, given: Signature, secret: str) -> str:

@@ -131,6 +131,24 @@ def test_another_key_is_refused_and_its_body_not_read() -> None:
     assert environ["wsgi.input"].tell() == 0
 
 
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"HTTP_X_AMZ_DATE": "99991231T235959Z"}, "InvalidSignatureException"),
+        ({"HTTP_X_AMZ_DATE": "00010101T000000Z"}, "InvalidSignatureException"),
+        ({"HTTP_X_AMZ_DATE": "yesterday"}, "IncompleteSignatureException"),
+    ],
+)
+def test_odd_times_are_refused(change, fault) -> None:
+    assert fault_of({**sign(), **change}) == fault
+
+
+def test_an_odd_signature_is_refused() -> None:
+    environ = sign()
+    environ["HTTP_AUTHORIZATION"] = environ["HTTP_AUTHORIZATION"][:-1] + "\xff"
+    assert fault_of(environ) == "InvalidSignatureException"
+
+
 def test_a_token_beside_a_lasting_key_is_refused() -> None:
     assert fault_of(sign(**{"X-Amz-Security-Token": "x"})) == "UnrecognizedClientException"
 

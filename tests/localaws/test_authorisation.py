@@ -123,6 +123,34 @@ def test_the_query_protocol_gets_xml(session) -> None:
     assert environ["wsgi.input"].read() == body
 
 
+def test_a_form_is_judged_wherever_it_stands(session) -> None:
+    text = "Action=CreateQueue&QueueName=q"
+    for environ in (
+        request("sqs", QUERY_STRING=text, REQUEST_METHOD="GET"),
+        request("sqs", text.encode()),
+        request("iam", b"Action=CreateUser&UserName=u"),
+        request("sqs", QUERY_STRING="QueueName=q", **form(Action="CreateQueue")[1]),
+        request("sqs", b"Action=CreateQueue", QUERY_STRING="Action=ListQueues"),
+        request("sqs", b"{}", QUERY_STRING=text, HTTP_X_AMZ_TARGET="AmazonSQS.ListQueues"),
+        request("lambda", PATH_INFO="/2015-03-31/nope"),
+    ):
+        service = environ["HTTP_AUTHORIZATION"].split("/")[3]
+        assert refuse(environ, service, session).status.startswith("403"), environ
+
+
+def test_of_two_actions_none_is_allowed_and_no_other_parameter_twice(session) -> None:
+    iam = iam_backends[ACCOUNT]["aws"]
+    statement = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    iam.put_role_policy("powerless", "inline", policy)
+    try:
+        assert refuse(request("sqs", QUERY_STRING="Action=ListQueues"), "sqs", session) is None
+        for text in ("Action=ListQueues&Action=DeleteQueue", "Action=DeleteQueue&Q=a&Q=b"):
+            assert refuse(request("sqs", QUERY_STRING=text), "sqs", session) is not None
+    finally:
+        iam.delete_role_policy("powerless", "inline")
+
+
 def test_get_caller_identity_needs_no_permission(session) -> None:
     body, kind = form(Action="GetCallerIdentity")
     assert refuse(request("sts", body, **kind), "sts", session) is None

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -240,6 +241,46 @@ def test_a_folder_that_is_a_file_gets_a_sentence(tmp_path) -> None:
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="a file system that takes no files")
 def test_a_folder_that_cannot_be_written_to_gets_a_sentence() -> None:
     assert "Set LOCALAWS_FOLDER to a folder of yours" in refused_folder(Path("/proc/localaws"))
+
+
+@pytest.mark.skipif(not POSIX, reason="file modes")
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o757])
+def test_a_folder_that_others_may_write_to_is_refused(tmp_path, mode) -> None:
+    """They could put packages of theirs there, which would then run as this user."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(mode)
+    assert f"other users may write to {str(tmp_path / 'open')!r}" in refused_folder(
+        tmp_path / "open"
+    )
+    if not mode & 0o1000:
+        refused_folder(tmp_path / "open" / "below")
+
+
+@pytest.mark.skipif(not POSIX, reason="file modes")
+def test_folders_are_made_for_their_owner_only(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("LOCALAWS_FOLDER", str(tmp_path / "a" / "b"))
+    before = os.umask(0)
+    try:
+        lifecycle.folder()
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE((tmp_path / each).stat().st_mode) for each in ("a", "a/b")] == [0o700] * 2
+
+
+def test_a_relative_folder_is_that_of_who_names_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOCALAWS_FOLDER", "here")
+    try:
+        assert lifecycle.start().is_new
+        assert (tmp_path / "here" / "state.json").exists()
+    finally:
+        lifecycle.stop()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_disk_without_room_for_the_log_gets_a_sentence(tmp_path) -> None:
+    (tmp_path / "server.log").symlink_to("/dev/full")
+    assert "No space left on device" in refused_folder(tmp_path)
 
 
 def test_a_full_disk_gets_a_sentence(tmp_path, monkeypatch) -> None:

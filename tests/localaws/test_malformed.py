@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import socket
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -149,6 +150,16 @@ def test_a_malformed_authorization_header_is_no_error_of_the_server(aws) -> None
         )
         assert connection.getresponse().status == 403, header[:40]
         connection.close()
+
+
+@pytest.mark.parametrize("length", ["-5", "x", "9" * 30])
+def test_an_odd_length_is_no_error_of_the_server(aws, length) -> None:
+    parts = urlsplit(aws.endpoint_url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as client:
+        client.sendall(
+            f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode()
+        )
+        assert client.recv(100).startswith((b"HTTP/1.1 400", b"HTTP/1.1 413"))
 
 
 def test_our_own_fault_is_said_to_be_one(monkeypatch) -> None:
