@@ -13,8 +13,8 @@ from helpers.localaws import lifecycle
 from helpers.localaws.lifecycle import Server, StartFailed, WrongFolder
 
 ENDED = (
-    "The local AWS has ended, and what was in it is gone. Run the notebook from the top: its "
-    "first cell starts a new one and makes again what the notebook needs."
+    "The local AWS has ended, and what was in it is gone.\n"
+    "Run the notebook from the top: its first cell starts a new one."
 )
 
 
