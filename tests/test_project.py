@@ -18,8 +18,6 @@ from tests.notebook_files import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 HELPERS = sorted((ROOT / "helpers").rglob("*.py"))
-LOCALAWS = [path for path in HELPERS if path.parent.name == "localaws"]
-KIT = [path for path in HELPERS if path not in LOCALAWS]
 # What a declared package brings along because its own interface is made of it.
 PART_OF = {"IPython": "ipykernel", "botocore": "boto3", "flask": "moto", "werkzeug": "moto"}
 MACHINE_PATH = re.compile(r"(?<![\w.~*}$])/(?:work|root|home|Users|var/folders|tmp)/[A-Za-z0-9]")
@@ -73,23 +71,34 @@ def test_a_part_comes_with_its_whole(part: str, whole: str) -> None:
     assert part.lower() in names(metadata.requires(whole))
 
 
-def test_local_aws_knows_nothing_of_the_course() -> None:
-    for path in LOCALAWS:
-        ours = {name for name in imports(path) if name.split(".")[0] == "helpers"}
-        assert {name for name in ours if not name.startswith("helpers.localaws.")} == set(), path
+def test_every_import_keeps_to_the_layers() -> None:
+    lint = (
+        "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", lint],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_course_knows_how_to_start_a_local_aws_and_nothing_else_of_it() -> None:
-    used = {
-        (path.name, name.split(".")[2])
-        for path in KIT
-        for name in imports(path)
-        if name.startswith("helpers.localaws.")
-    }
-    assert used == {
-        *(("lab.py", "lifecycle"), ("sentences.py", "lifecycle")),
-        *(("target.py", "lifecycle"), ("target.py", "keys")),
-    }
+def test_worker_imports_awslambdaric_and_the_standard_library_only() -> None:
+    roots = {name.split(".")[0] for name in imports(ROOT / "helpers" / "localaws" / "worker.py")}
+    assert roots - sys.stdlib_module_names == {"awslambdaric"}
+
+
+def test_command_of_the_local_aws_imports_moto_only_once_it_serves() -> None:
+    # The layers can't say where in a file an import stands.
+    load = "import sys, helpers.localaws.__main__; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", load], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "helpers.localaws.lifecycle" in loaded
+    assert loaded & {"moto", "flask", "werkzeug", "cheroot", "boto3", "botocore"} == set()
 
 
 def test_continuous_integration_runs_the_tests_of_the_readme() -> None:
