@@ -189,7 +189,9 @@ def check_environment() -> None:
         problems.append(
             f"Python {platform.python_version()} is too old: the course needs 3.11 or newer."
         )
-    for package in ("boto3", "pandas", "matplotlib"):
-        if importlib.util.find_spec(package) is None:
-            problems.append(f"The package {package} is missing: run `make setup` again.")
+    problems += [
+        f"The package {package} is missing: run `make setup` again."
+        for package in ("boto3", "pandas", "matplotlib")
+        if importlib.util.find_spec(package) is None
+    ]
     print("\n".join(problems) or "Python, boto3, pandas and matplotlib are here. All is well.")

@@ -230,9 +230,9 @@ def with_undelivered(
     frame: pd.DataFrame, sent_ids: Iterable[str], dead: pd.DataFrame | None
 ) -> pd.DataFrame:
     """Add the messages that no invocation saw: sent ones, and ones found dead."""
-    known, rows = set(frame["message_id"]), []
-    for letter in () if dead is None else dead.itertuples():
-        rows.append((letter.message_id, letter.sent, "dead-letter queue"))
+    known = set(frame["message_id"])
+    letters = () if dead is None else dead.itertuples()
+    rows = [(each.message_id, each.sent, "dead-letter queue") for each in letters]
     known_dead = {row[0] for row in rows}
     rows += [(each, pd.NaT, "never delivered") for each in sent_ids if each not in known_dead]
     more = pd.DataFrame(rows, columns=["message_id", "sent", "fate"])
@@ -349,7 +349,7 @@ class QueueWatch:
                     return
         except self._sqs.exceptions.QueueDoesNotExist:
             pass
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (it is raised where the watch ends)
             self._error = error
 
     def _one_look(self) -> tuple[float, int, int, int, int]:

@@ -128,7 +128,8 @@ def test_each_step_refuses_what_is_foreign(learner) -> None:
     aws.lambda_.delete_event_source_mapping(UUID=uuid)
     clean_up.wait_until_trigger_is_gone(uuid)
     said = refusal(lambda: steps.add_trigger(aws.lambda_, function_, arn, tags))
-    assert f"a function {function_}" in said and f"a queue {queue}" in said
+    assert f"a function {function_}" in said
+    assert f"a queue {queue}" in said
     assert everything(learner)["triggers"] == {}
 
 
@@ -294,7 +295,8 @@ def test_a_trigger_of_ours_is_found_whatever_it_connects(learner, capsys) -> Non
     wanted = f"trigger {learner}Theirs to {learner}Theirs"
     assert capsys.readouterr().out == f"Not yet: Still there: {wanted}.\n"
     assert clean_up.clean_up() == [wanted]
-    assert set(everything(learner)["triggers"]) == {theirs} and theirs != ours
+    assert set(everything(learner)["triggers"]) == {theirs}
+    assert theirs != ours
     checks.check_nothing_left()
     assert capsys.readouterr().out == "Right: Nothing of this course is left.\n"
 
@@ -370,7 +372,8 @@ def test_the_check_of_the_trigger_looks_at_its_tag(learner, capsys) -> None:
     boto3.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=True)
     steps.settled(boto3.client("lambda"), uuid, "Enabled")
     answer = said(capsys, checks.check_trigger, 10)
-    assert answer.startswith("Not yet: The trigger is on") and "but the trigger" in answer
+    assert answer.startswith("Not yet: The trigger is on")
+    assert "but the trigger" in answer
 
 
 def test_foreign_orders_are_not_received_by_a_check(learner, capsys) -> None:

@@ -157,7 +157,8 @@ def test_a_chart_says_what_it_shows(name: str) -> None:
     assert metadata == {"image/png": {"alt": text}}
     picture = image.imread(io.BytesIO(chart.png), format="png")
     height, width = picture.shape[:2]
-    assert 700 < width < 1500 and 150 < height < 1100
+    assert 700 < width < 1500
+    assert 150 < height < 1100
     assert picture[..., :3].std() > 0.05
 
 

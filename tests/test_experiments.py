@@ -27,7 +27,8 @@ def test_built_again_it_is_as_if_new_and_clean_up_finds_all_of_it(learner) -> No
     assert steps.queue_counts(sqs, first.dlq_url)["visible"] == 1
 
     second = experiments.build("Retries", WORKS, visibility_s=3, timeout_s=2, BatchSize=5)
-    assert second.queue_url == first.queue_url and second.trigger_uuid == first.trigger_uuid
+    assert second.queue_url == first.queue_url
+    assert second.trigger_uuid == first.trigger_uuid
     assert not any(steps.queue_counts(sqs, second.queue_url).values())
     assert not any(steps.queue_counts(sqs, second.dlq_url).values())
     attributes = sqs.get_queue_attributes(QueueUrl=second.queue_url, AttributeNames=["All"])
@@ -97,7 +98,8 @@ def test_a_fifo_experiment_takes_messages_and_leaves_no_trigger_behind(learner) 
     built = experiments.build("AuditLog", SHOWS, fifo=True)
     for _ in range(2):  # within the five minutes of deduplication
         seen = experiments.send_and_settle(built, ["one", "two"])
-        assert list(seen["body"]) == ["one", "two"] and set(seen["group"]) == {"all"}
+        assert list(seen["body"]) == ["one", "two"]
+        assert set(seen["group"]) == {"all"}
     experiments.build("AuditLog", SHOWS)
     mappings = boto3.client("lambda").list_event_source_mappings(FunctionName=built.name)
     arns = [mapping["EventSourceArn"] for mapping in mappings["EventSourceMappings"]]
@@ -120,7 +122,8 @@ def test_what_aws_refuses_is_raised(learner) -> None:
 
 def test_a_fifo_experiment(learner) -> None:
     built = experiments.build("Orders", WORKS, fifo=True, max_receives=2)
-    assert built.queue_url.endswith(".fifo") and built.dlq_url.endswith(".fifo")
+    assert built.queue_url.endswith(".fifo")
+    assert built.dlq_url.endswith(".fifo")
 
 
 def test_an_unknown_name_gets_a_sentence(learner) -> None:

@@ -105,10 +105,12 @@ def test_prediction_exercise_solution_and_check(name: str) -> None:
     tags = [cell.metadata.get("tags", []) for cell in code_cells(notebook)]
     exercise = next(i for i, each in enumerate(tags) if "exercise" in each)
     checked, solution, checked_again = code_cells(notebook)[exercise + 1 : exercise + 4]
-    assert "solution" in solution.metadata.tags and "hide-cell" in solution.metadata.tags
+    assert "solution" in solution.metadata.tags
+    assert "hide-cell" in solution.metadata.tags
     assert solution.metadata.jupyter.source_hidden
     assert solution.source.startswith("# A solution")  # a folded cell shows its first line
-    assert checked.source == checked_again.source and checked.source.startswith("checks.")
+    assert checked.source == checked_again.source
+    assert checked.source.startswith("checks.")
     assert output_texts(checked)[0].startswith("Not yet: ")
     assert output_texts(checked_again)[0].startswith("Right: ")
 

@@ -158,7 +158,8 @@ def test_nothing_seen_has_the_same_columns() -> None:
     nothing = frame_of([])
     seen = recorder.deliveries(nothing)
     full = recorder.deliveries(frame_of(STORY))
-    assert seen.empty and list(seen.columns) == list(recorder.DELIVERY_COLUMNS)
+    assert seen.empty
+    assert list(seen.columns) == list(recorder.DELIVERY_COLUMNS)
     times = ["sent", "first_received", "started", "ended"]
     assert all(str(seen[name].dtype.tz) == "UTC" for name in times)
     assert seen["cold"].dtype == full["cold"].dtype == bool
@@ -526,7 +527,8 @@ def test_watching_a_queue() -> None:
     assert list(depth.columns) == list(recorder.DEPTH_COLUMNS)
     counts = depth[["visible", "in_flight", "delayed", "dead"]].to_numpy().tolist()
     assert counts[:3] == [[3, 0, 1, 0], [1, 2, 0, 0], [0, 0, 0, 0]]
-    assert depth["seconds"].is_monotonic_increasing and depth["seconds"].iloc[0] >= 0
+    assert depth["seconds"].is_monotonic_increasing
+    assert depth["seconds"].iloc[0] >= 0
     assert len(watch.frame()) == len(depth)
     later = watch.seconds(pd.Series([pd.Timestamp.now("UTC") + pd.Timedelta("1h")]))
     assert 3600 <= later.iloc[0] < 3700
@@ -550,11 +552,17 @@ def test_an_error_while_watching_is_raised_at_the_end() -> None:
 def test_an_error_of_the_block_comes_first() -> None:
     sqs = Queue((0, 0, 0), error(ClientError, "AccessDenied"))
     watch = recorder.QueueWatch(sqs, "queue", every_s=0.001)
-    with pytest.raises(KeyError) as raised, watch:
-        assert sqs.looked.wait(20)
-        raise KeyError("mine")
+
+    def fail_while_watching() -> None:
+        with watch:
+            assert sqs.looked.wait(20)
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError) as raised:
+        fail_while_watching()
     [note] = raised.value.__notes__
-    assert note.startswith("Watching the queue failed too: ") and "AccessDenied" in note
+    assert note.startswith("Watching the queue failed too: ")
+    assert "AccessDenied" in note
     assert not watch._thread.is_alive()
 
 
@@ -647,7 +655,8 @@ def test_the_story_of_messages_on_an_aws(aws, function: Declared) -> None:
         poll(watch.frame, lambda depth: depth["dead"].iloc[-1] == 1, "the dead letter")
     by_body = seen.sort_values("receive_count").groupby("body")["outcome"].agg(list).to_dict()
     assert by_body == OUTCOMES_THERE
-    assert seen["receive_count"].max() == 3 and seen["cold"].any()
+    assert seen["receive_count"].max() == 3
+    assert seen["cold"].any()
     assert (seen["started"] <= seen["ended"]).all()
     dead = recorder.read_dead_letters(aws.sqs, dlq_url)
     assert (dead["body"].tolist(), dead["source"].tolist()) == (["never"], [arn])
@@ -697,7 +706,8 @@ def test_deliveries_to_a_worker_of_ones_own(aws) -> None:
     seen = recorder.worker_deliveries(done)
     assert list(seen.columns) == list(recorder.DELIVERY_COLUMNS)
     assert (seen["started"] < seen["ended"]).all()
-    assert seen["message_id"].tolist() == [sent] * 2 and set(seen["body"]) == {"job"}
+    assert seen["message_id"].tolist() == [sent] * 2
+    assert set(seen["body"]) == {"job"}
     assert seen["receive_count"].tolist() == [1, 2]
     assert seen["duration_ms"].tolist() == pytest.approx([500, 500], abs=0.01)
     assert (seen["sent"] <= seen["first_received"]).all()

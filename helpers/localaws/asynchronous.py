@@ -91,7 +91,7 @@ class AsynchronousInvocations:
             pass  # it was deleted meanwhile
         except Throttled:
             self._put_back(event)
-        except Exception:
+        except Exception:  # noqa: BLE001 (a fault of ours must not lose the event)
             traceback.print_exc()
             self._put_back(event)
 
@@ -135,7 +135,7 @@ class AsynchronousInvocations:
         for tell in (self._tell_destination, self._tell_dead_letter_queue):
             try:
                 tell(event, condition)
-            except Exception:
+            except Exception:  # noqa: BLE001 (the other one is still told)
                 traceback.print_exc()
 
     def _tell_destination(self, event: Event, condition: str) -> None:

@@ -172,7 +172,7 @@ class Executor:
                 steps.callback(kill_strays, [environment.folder for environment in ended])
                 for environment in ended:
                     steps.callback(environment.kill)
-        except Exception:
+        except Exception:  # noqa: BLE001 (whoever ended them goes on)
             traceback.print_exc()
 
     def _release(self, environment: Environment, reusable: bool) -> None:
@@ -234,5 +234,5 @@ class Executor:
             for environment in environments:
                 try:
                     environment.check_limits()
-                except Exception:  # the others are to be watched on
+                except Exception:  # noqa: BLE001 (the others are to be watched on)
                     traceback.print_exc()

@@ -227,7 +227,7 @@ def check_package(package: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(package)) as archive:
             unzipped = sum(entry.file_size for entry in archive.infolist())
             readable = unzipped > MAX_UNZIPPED_BYTES or can_be_unpacked(archive)
-    except Exception:  # a damaged file can bring any error out of zipfile and its decompressors
+    except Exception:  # noqa: BLE001 (zipfile and decompressors raise many for damaged files)
         readable = False
     if not readable:
         raise InvalidParameterValueException(

@@ -30,7 +30,7 @@ def _run() -> None:
         try:
             drop_old_messages()
             give_back()
-        except Exception:
+        except Exception:  # noqa: BLE001 (the house is to be kept on)
             traceback.print_exc()
 
 

@@ -116,7 +116,7 @@ class InvokeResponses:
             return throttled(error.reason)
         except Stopped:
             return service_failure("The local AWS is being stopped.")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (the caller gets a service failure)
             traceback.print_exc()
             return service_failure(f"The local AWS could not run {function.function_name}: {error}")
         headers["X-Amz-Executed-Version"] = str(function.version)

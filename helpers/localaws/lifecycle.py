@@ -93,11 +93,7 @@ def folder() -> Path:
         checkout = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
         path = user_cache_path("localaws", appauthor=False) / platform.node() / checkout
     try:
-        for each in reversed([path, *path.parents]):
-            if not each.exists():
-                each.mkdir(exist_ok=True, mode=0o700)
-        if not path.is_dir():
-            raise NotADirectoryError(errno.EEXIST, os.strerror(errno.EEXIST))
+        make_folder(path)
     except OSError as error:
         raise wrong_folder(path, error.strerror or str(error)) from None
     if not os.access(path, os.W_OK | os.X_OK):
@@ -108,6 +104,15 @@ def folder() -> Path:
         if others_may_write(each, sticky_is_safe=each != path):
             raise wrong_folder(path, f"other users may write to {str(each)!r}")
     return path
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, if need be, for this user only. Raises OSError."""
+    for each in reversed([path, *path.parents]):
+        if not each.exists():
+            each.mkdir(exist_ok=True, mode=0o700)
+    if not path.is_dir():
+        raise NotADirectoryError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 def wrong_folder(path: Path, reason: str) -> WrongFolder:

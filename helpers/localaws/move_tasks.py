@@ -83,7 +83,7 @@ class MoveTask:
             self._status = COMPLETED
         except SQSException as error:
             self._failure, self._status = error.code, FAILED
-        except Exception:
+        except Exception:  # noqa: BLE001 (a task that fails must say so)
             traceback.print_exc()
             self._failure, self._status = "InternalError", FAILED
 

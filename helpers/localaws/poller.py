@@ -64,7 +64,7 @@ class Poller:
         while not self._mapping.deleted:
             try:
                 self._look()
-            except Exception:  # a trigger must outlive whatever goes wrong with one batch
+            except Exception:  # noqa: BLE001 (a trigger must outlive what goes wrong with a batch)
                 traceback.print_exc()
                 self._wake.wait(PAUSE_S)
         self._pool.shutdown(wait=False)
@@ -195,7 +195,7 @@ class Poller:
             for part in parts:
                 if is_visible_again(queue, part) or not self._process_part(queue, part):
                     break
-        except Exception:  # the messages come back; the server's log says why
+        except Exception:  # noqa: BLE001 (the messages come back; the log says why)
             traceback.print_exc()
         finally:
             self._leave(place)

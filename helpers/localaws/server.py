@@ -77,7 +77,7 @@ class Application:
             return self._own_page(environ, start_response)
         try:
             caller = answer or malformed.refuse_length(environ) or self._access.identify(environ)
-        except Exception as error:  # one of ours; it must not be an empty answer
+        except Exception as error:  # noqa: BLE001 (one of ours; it must not be an empty answer)
             caller = malformed.explain(environ, Caller("", ""), error)
         if isinstance(caller, Answer):
             return reply(caller, environ, start_response)
@@ -100,7 +100,7 @@ class Application:
             if held[0][:3] in malformed.SUSPICIOUS:
                 body = [b"".join(body)]
                 refused = malformed.correct(environ, caller, body[0])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (an error that must not be an empty answer)
             refused = malformed.explain(environ, caller, error)
         if refused:
             return reply(refused, environ, start_response)

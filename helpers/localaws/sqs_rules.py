@@ -72,12 +72,9 @@ def check_attributes(
     for name, value in attributes.items():
         if name not in SETTABLE_ATTRIBUTES:
             raise InvalidAttributeName(name)
-        if name in ATTRIBUTE_RANGES:
-            check_attribute_range(name, value)
         if name in FIFO_ONLY:
             check_fifo_attribute(name, value, fifo, creating)
-        if name in ATTRIBUTE_CHOICES and str(value).lower() not in ATTRIBUTE_CHOICES[name]:
-            raise InvalidAttributeValue(name)
+        check_attribute_value(name, value)
         if name == "RedrivePolicy" and value:
             check_redrive_policy(value, fifo, find_queue)
         if name == "Policy" and value:
@@ -88,9 +85,13 @@ def check_attributes(
         )
 
 
-def check_attribute_range(name: str, value: Any) -> None:
-    lowest, highest = ATTRIBUTE_RANGES[name]
-    if not str(value).isdecimal() or not lowest <= int(value) <= highest:
+def check_attribute_value(name: str, value: Any) -> None:
+    """A number in its range, or one of the words that are allowed."""
+    if name in ATTRIBUTE_RANGES:
+        lowest, highest = ATTRIBUTE_RANGES[name]
+        if not str(value).isdecimal() or not lowest <= int(value) <= highest:
+            raise InvalidAttributeValue(name)
+    if name in ATTRIBUTE_CHOICES and str(value).lower() not in ATTRIBUTE_CHOICES[name]:
         raise InvalidAttributeValue(name)
 
 
@@ -130,13 +131,24 @@ def check_redrive_policy(text: str, fifo: bool, find_queue: Callable[[str], Any]
             raise wrong_redrive(
                 text, f"Redrive policy does not contain mandatory attribute: {name}."
             )
-    arn, count = policy["deadLetterTargetArn"], policy["maxReceiveCount"]
+    check_receive_count(text, policy["maxReceiveCount"])
+    check_dead_letter_queue(text, policy["deadLetterTargetArn"], fifo, find_queue)
+
+
+def check_receive_count(text: str, count: Any) -> None:
+    """After how many receives a message is dead, by a queue's redrive policy."""
     if not re.fullmatch("[0-9]{1,4}", str(count)) or not 1 <= int(count) <= MAX_RECEIVE_COUNT:
         raise wrong_redrive(
             text,
             f"Invalid value for maxReceiveCount: {count}, valid values are from 1 to "
             f"{MAX_RECEIVE_COUNT} both inclusive.",
         )
+
+
+def check_dead_letter_queue(
+    text: str, arn: Any, fifo: bool, find_queue: Callable[[str], Any]
+) -> None:
+    """The dead-letter queue of a queue's redrive policy: it is there, and of the same type."""
     if not QUEUE_ARN.fullmatch(str(arn)):
         raise wrong_redrive(text, "Invalid value for deadLetterTargetArn.")
     dead_letter_queue = find_queue(arn)

@@ -121,7 +121,8 @@ def test_LS_099_no_concurrency(aws) -> None:
     context = record["requestContext"]
     assert context["condition"] == "ZeroReservedConcurrency"
     assert context["approximateInvokeCount"] == 0
-    assert "responseContext" not in record and "responsePayload" not in record
+    assert "responseContext" not in record
+    assert "responsePayload" not in record
 
 
 def test_LS_100_the_functions_own_dead_letter_queue(aws) -> None:

@@ -80,10 +80,12 @@ def test_LS_044_environment_variables(aws) -> None:
     }
     assert {name: seen.get(name) for name in expected} == expected
     assert seen["AWS_ACCESS_KEY_ID"].startswith("ASIA")
-    assert seen["AWS_SECRET_ACCESS_KEY"] and seen["AWS_SESSION_TOKEN"]
+    assert seen["AWS_SECRET_ACCESS_KEY"]
+    assert seen["AWS_SESSION_TOKEN"]
     assert seen["AWS_LAMBDA_RUNTIME_API"].endswith(":9001")
     assert seen["_X_AMZN_TRACE_ID"].startswith("Root=1-")
-    assert "AWS_XRAY_DAEMON_ADDRESS" in seen and "AWS_LAMBDA_LOG_STREAM_NAME" in seen
+    assert "AWS_XRAY_DAEMON_ADDRESS" in seen
+    assert "AWS_LAMBDA_LOG_STREAM_NAME" in seen
     assert "AWS_LAMBDA_FUNCTION_TIMEOUT" not in seen
 
 

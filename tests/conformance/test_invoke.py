@@ -137,7 +137,8 @@ def test_LS_035_the_tail_of_the_log(aws) -> None:
     assert printed == "{}"
     assert end == f"END RequestId: {answer.request_id}"
     assert report.startswith(f"REPORT RequestId: {answer.request_id}\tDuration: ")
-    assert report.endswith(" ms\t") and "\tInit Duration: " in report
+    assert report.endswith(" ms\t")
+    assert "\tInit Duration: " in report
 
 
 def test_LS_036_LS_048_a_handler_raises(aws) -> None:
@@ -170,7 +171,8 @@ def test_LS_037_an_import_fails(aws) -> None:
     assert value["requestId"] == ""
     first, *frozen, last = value["stackTrace"]
     assert first.startswith('  File "/var/lang/lib/python3.13/importlib/__init__.py", line ')
-    assert frozen and all("<frozen importlib" in frame for frame in frozen)
+    assert frozen
+    assert all("<frozen importlib" in frame for frame in frozen)
     assert last == (
         '  File "/var/task/lambda_function.py", line 1, in <module>\n'
         "    raise ValueError('at import')\n"
@@ -235,7 +237,8 @@ def test_an_init_over_10_s_starts_again_in_the_invocation(aws) -> None:
     ]
     timed_out = r"INIT_REPORT Init Duration: (\S+) ms\tPhase: init\tStatus: timeout\n"
     assert float(re.fullmatch(timed_out, platform[1])[1]) >= 9900
-    assert "Init Duration" not in platform[4] and platform[4].endswith(" MB\t\n")
+    assert "Init Duration" not in platform[4]
+    assert platform[4].endswith(" MB\t\n")
 
 
 @pytest.mark.at_end
@@ -295,7 +298,8 @@ def test_LS_039_LS_040_a_time_out_keeps_files_and_loses_globals(aws) -> None:
         lambda seen: sum(line.startswith("REPORT") for line in seen) == 3,
         "three reports",
     )
-    assert "before\n" in lines and "after\n" not in lines
+    assert "before\n" in lines
+    assert "after\n" not in lines
     [timed_out] = [line for line in lines if line.endswith("\tStatus: timeout\n")]
     assert "\tDuration: 1000.00 ms\tBilled Duration: 1000 ms\t" in timed_out
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ def now_ms() -> int:
 
 
 @pytest.fixture(scope="module")
-def group(aws) -> Iterator[str]:
+def group(aws) -> str:
     """A log group with one stream "s", which holds MESSAGES."""
     name = unique("/course/group")
     aws.logs.create_log_group(logGroupName=name)
@@ -31,7 +30,7 @@ def group(aws) -> Iterator[str]:
     events = [{"timestamp": now_ms(), "message": message} for message in MESSAGES]
     aws.logs.put_log_events(logGroupName=name, logStreamName="s", logEvents=events)
     poll(lambda: aws.log_events("", name), lambda seen: len(seen) == len(MESSAGES), "the events")
-    yield name
+    return name
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,8 @@ def test_LS_067_redrive_to_the_source(aws) -> None:
     bury(aws, url, dlq_url, "one", "two")
     started = aws.sqs.start_message_move_task(SourceArn=dlq_arn)
     handle = json.loads(base64.b64decode(started["TaskHandle"]))
-    assert handle["sourceArn"] == dlq_arn and set(handle) == {"taskId", "sourceArn"}
+    assert handle["sourceArn"] == dlq_arn
+    assert set(handle) == {"taskId", "sourceArn"}
     task = finished(aws, dlq_arn)
     assert task.pop("StartedTimestamp") > 1_700_000_000_000
     assert task == {
@@ -296,7 +297,8 @@ def test_LS_120_one_task_at_a_time_and_a_running_one_can_be_cancelled(aws) -> No
     moved = aws.sqs.cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"]
     assert moved < 5
     after = finished(aws, dlq_arn)
-    assert after["Status"] == "CANCELLED" and "TaskHandle" not in after
+    assert after["Status"] == "CANCELLED"
+    assert "TaskHandle" not in after
     assert after["ApproximateNumberOfMessagesToMove"] == 5
     assert aws.receive(dlq_url, 1)
 

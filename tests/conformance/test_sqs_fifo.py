@@ -58,7 +58,8 @@ def test_LS_060_a_fifo_batch_returns_sequence_numbers(aws) -> None:
     answer = aws.sqs.send_message_batch(QueueUrl=fifo.url, Entries=entries)
     assert "Failed" not in answer
     numbers = [int(entry["SequenceNumber"]) for entry in answer["Successful"]]
-    assert numbers == sorted(set(numbers)) and len(numbers) == 3
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) == 3
 
 
 def test_LS_121_required_parameters(aws) -> None:

@@ -406,7 +406,8 @@ def test_LS_117_timestamps_and_binary_attributes(aws) -> None:
     assert message["MessageAttributes"]["Data"]["BinaryValue"] == value
     assert message["MD5OfMessageAttributes"] == sent["MD5OfMessageAttributes"]
     for name in ("SentTimestamp", "ApproximateFirstReceiveTimestamp"):
-        assert len(message["Attributes"][name]) == 13 and message["Attributes"][name].isdecimal()
+        assert len(message["Attributes"][name]) == 13
+        assert message["Attributes"][name].isdecimal()
 
 
 def test_LS_118_an_empty_attribute_value(aws) -> None:

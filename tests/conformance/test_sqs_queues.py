@@ -257,7 +257,8 @@ def test_LS_106_listing(aws) -> None:
     first = aws.sqs.list_queues(QueueNamePrefix=prefix, MaxResults=2)
     last = aws.sqs.list_queues(QueueNamePrefix=prefix, MaxResults=2, NextToken=first["NextToken"])
     assert sorted(first["QueueUrls"] + last["QueueUrls"]) == urls
-    assert len(first["QueueUrls"]) == 2 and "NextToken" not in last
+    assert len(first["QueueUrls"]) == 2
+    assert "NextToken" not in last
 
 
 def test_LS_108_the_bare_name_will_do_as_url(aws) -> None:

@@ -551,7 +551,8 @@ def test_open_is_said_in_a_sentence(tmp_path) -> None:
 def test_a_key_cannot_be_taken_for_one_of_aws() -> None:
     key, other = make_access_key(), make_access_key()
     assert (len(key.id), len(key.secret), key.id[:8]) == (20, 40, "LOCALAWS")
-    assert key.id != other.id and key.secret != other.secret
+    assert key.id != other.id
+    assert key.secret != other.secret
     assert f"export AWS_ACCESS_KEY_ID={key.id}" in shell_lines("http://x", key, "sh")
 
 

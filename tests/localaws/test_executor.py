@@ -202,7 +202,8 @@ def test_lines_of_a_late_thread_stay_in_the_log_and_break_nothing(aws) -> None:
 def test_a_loud_handler_with_children_still_answers(aws) -> None:
     assert [aws.invoke(LOUD.name).value for _ in range(2)] == [1, 1]
     lines = aws.wait_lines(LOUD.name, 4)
-    assert "x" * 10**6 + "\n" in lines and "raw\n" in lines
+    assert "x" * 10**6 + "\n" in lines
+    assert "raw\n" in lines
 
 
 # -- handlers that do not keep to their own standard output ---------------------------------
@@ -215,7 +216,8 @@ def test_what_bypasses_print_stays_in_order_and_in_its_invocation(aws) -> None:
         tail = base64.b64decode(aws.invoke(ORDER.name, LogType="Tail").whole["LogResult"])
         start, *printed, end, _report = tail.decode().splitlines()
         assert printed == [line.rstrip("\n") for line in lines]
-        assert start.startswith("START ") and end.startswith("END ")
+        assert start.startswith("START ")
+        assert end.startswith("END ")
     assert aws.own_lines(ORDER.name) == 3 * lines
 
 

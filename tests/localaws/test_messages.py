@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import re
 import subprocess
 import sys
 import threading
@@ -358,14 +359,14 @@ def test_what_was_delivered_does_not_change_with_the_next_delivery(standard, clo
 
 @pytest.mark.parametrize("text", ["garbage", "", "Z2FyYmFnZQ==", "äöü"])
 def test_LS_116_a_handle_that_this_queue_did_not_make(text):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         messages.read_handle(ARN, text)
 
 
 def test_LS_116_handles_are_read_back_by_their_own_queue_only():
     handle = messages.make_handle(ARN, "id", 3)
     assert messages.read_handle(ARN, handle) == ("id", 3)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=re.escape(handle)):
         messages.read_handle(ARN + "-other", handle)
 
 

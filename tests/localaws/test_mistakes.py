@@ -71,4 +71,5 @@ def check(refused: tuple[int, str, str]) -> Any:
     status, code, message = refused
     assert 400 <= status < 500 or status == 501
     assert re.fullmatch("[A-Z][A-Za-z.]+", code)
-    assert message and "<" not in message
+    assert message
+    assert "<" not in message

@@ -312,7 +312,7 @@ class Queue(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 1_800_000_000_000
-        self.clock = mock.patch.object(messages, "now_ms", lambda: self.now)
+        self.clock = mock.patch.object(messages, "now_ms", lambda: self.now)  # noqa: PT008 (it moves)
         self.clock.start()
         self.sides = {SOURCE: Side(self.fifo), DEAD_LETTERS: Side(self.fifo)}
         self.numbers = itertools.count(1)
