@@ -22,8 +22,7 @@ lab: setup
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/python -m pytest -n $(or $(PROCESSES),4)
+	$(BIN)/python -m pytest -n $(or $(PROCESSES),4) --durations 12
 
 # Each time: a checkout that was moved is found again, and another PYTHON is not passed over.
 setup: $(READY)

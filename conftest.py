@@ -8,7 +8,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from xdist.scheduler import LoadFileScheduling
+from xdist.scheduler import LoadScopeScheduling
+
+from tests import summary
 
 ROOT = Path(__file__).resolve().parent
 # What takes longest begins first. xdist gives a process another module before it has ended
@@ -40,16 +42,16 @@ def pytest_addoption(parser) -> None:
     )
 
 
-class ModuleByModule(LoadFileScheduling):
-    """With several processes (-n): a module in one, and all notebooks in one, in their order."""
+class ChainByChain(LoadScopeScheduling):
+    """With several processes (-n): what has to run one after another, in one of them."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "notebooks" if nodeid.startswith("notebooks/") else super()._split_scope(nodeid)
+        return summary.chain_of(nodeid)
 
 
-def pytest_xdist_make_scheduler(config, log) -> ModuleByModule:
+def pytest_xdist_make_scheduler(config, log) -> ChainByChain:
     config.option.loadscopereorder = False
-    return ModuleByModule(config, log)
+    return ChainByChain(config, log)
 
 
 @pytest.hookimpl(trylast=True)
@@ -67,6 +69,7 @@ def place_in_queue(path: Path) -> int:
 
 
 def pytest_configure(config) -> None:
+    config.pluginmanager.register(summary)
     config.option.nbval_sanitize_with = str(ROOT / "tests" / "sanitize.cfg")
     if hasattr(config, "workerinput"):
         folder = Path(os.environ["LOCALAWS_FOLDER"], config.workerinput["workerid"])
@@ -76,6 +79,7 @@ def pytest_configure(config) -> None:
         os.environ["LOCALAWS_FOLDER"] = config.own_localaws = folder
     for name in ("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX"):
         os.environ.pop(name, None)
+    os.environ["LOCALAWS_RETRY_PAUSE_S"] = "2"  # real pauses are tested with --endpoint
     os.environ["SQS_COURSE_LIVE"] = "off"  # nbval does not know outputs that move
     others = filter(None, [os.environ.get("PYTHONPATH")])
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *others])  # kernels import from here

@@ -407,7 +407,7 @@ def bring_up_to_date(
 def wait_until_updated(lambda_: Any, name: str) -> None:
     """Wait until a function is active and no update of it is in progress."""
     for state in ("function_active_v2", "function_updated_v2"):
-        lambda_.get_waiter(state).wait(FunctionName=name)
+        steps.wait_for_function(lambda_, name, state)
 
 
 def make_trigger(

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from helpers import target
-from helpers.localaws import lifecycle
+from helpers.localaws import lifecycle, settings
 from tests.conformance import kit
 
 OUR_SETTINGS = (
@@ -37,6 +37,8 @@ def endpoint(request) -> Iterator[kit.Aws]:
     given = request.config.getoption("endpoint")
     kit.patience_s = request.config.getoption("patience")
     own = given is None
+    if own:
+        kit.retry_pause_s = settings.retry_pause_seconds()
     url = lifecycle.start()[0].endpoint_url if own else given
     connected = kit.Aws(None if url == "aws" else url)
     yield connected

@@ -36,7 +36,7 @@ def role(name: str, tags: dict[str, str]) -> str:
 def function(name: str, tags: dict[str, str], role_tags: dict[str, str] | None = None) -> None:
     lambda_, role_arn = boto3.client("lambda"), role(f"{name}Role", role_tags or tags)
     plant_function(lambda_, course.name(name), role_arn, tags)
-    lambda_.get_waiter("function_active_v2").wait(FunctionName=course.name(name))
+    steps.wait_for_function(lambda_, course.name(name), "function_active_v2")
 
 
 def pipeline(tags: dict[str, str], trigger_tags: dict[str, str] | None = None) -> str:

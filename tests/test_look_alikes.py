@@ -54,7 +54,7 @@ def plant(tags: dict[str, str]) -> None:
     for table in map(course.name, names.EVERYTHING.tables):
         plant_table(aws.dynamodb, table, tags)
     for function in map(course.name, names.EVERYTHING.functions):
-        aws.lambda_.get_waiter("function_active_v2").wait(FunctionName=function)
+        steps.wait_for_function(aws.lambda_, function, "function_active_v2")
     plant_trigger(aws, "Retries", "Retries", tags, Enabled=False)
     if not tags:  # one that polls; with a tag catch_up would find no trigger there
         url = aws.sqs.get_queue_url(QueueName=course.name(course.QUEUE))["QueueUrl"]
@@ -255,7 +255,7 @@ def do_the_steps_by_hand() -> None:
     plant_function(
         aws.lambda_, function, steps.create_role(aws.iam, course.name(course.ROLE), {}), {}
     )
-    aws.lambda_.get_waiter("function_active_v2").wait(FunctionName=function)
+    steps.wait_for_function(aws.lambda_, function, "function_active_v2")
     plant_trigger(aws, course.QUEUE, course.FUNCTION, {}, BatchSize=1)
     logs.wait_for_line(aws.logs, log_group(function), "theirs")
 

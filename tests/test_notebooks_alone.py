@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
+from nbval.plugin import IPyNbFile, NbCellError
 
-from tests.notebook_files import FOLDER, NAMES, check_apart, read
-
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="session")
-def runs(tmp_path_factory) -> dict[str, subprocess.CompletedProcess]:
-    """All notebooks, two at a time, each with a local AWS of its own."""
-    folder = tmp_path_factory.mktemp("alone")
-    with ThreadPoolExecutor(2) as pool:
-        results = pool.map(lambda name: check_apart(FOLDER / f"{name}.ipynb", folder / name), NAMES)
-        return dict(zip(NAMES, results, strict=True))
+from helpers.localaws import lifecycle
+from tests.notebook_files import FOLDER, NAMES, code_cells, read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_alone_on_an_empty_local_aws(name: str, runs) -> None:
-    run = runs[name]
-    cells = sum(cell.cell_type == "code" for cell in read(name).cells)
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-2000:]
-    assert f" {cells} passed in " in run.stdout
+def test_alone_on_an_empty_local_aws(name: str, tmp_path, monkeypatch, request) -> None:
+    """The cells are run and compared by nbval, as those of the notebooks in order are."""
+    monkeypatch.setenv("LOCALAWS_FOLDER", str(tmp_path))
+    notebook = IPyNbFile.from_parent(request.session, path=FOLDER / f"{name}.ipynb")
+    request.config.hook.pytest_collectstart(collector=notebook)
+    cells = list(notebook.collect())
+    assert len(cells) == len(code_cells(read(name)))
+    notebook.setup()
+    try:
+        for cell in cells:
+            cell.runtest()
+    except NbCellError as error:
+        pytest.fail(f"Cell {error.cell_num}: {error}\n{error.source}\n{error.inner_traceback}")
+    finally:
+        notebook.teardown()
+        lifecycle.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from unittest import mock
 
 import nbformat
@@ -26,20 +27,24 @@ def after_solution(notebook: nbformat.NotebookNode) -> str:
     return output_texts(cells[place + 1])[0]
 
 
+@pytest.fixture(scope="module")
+def own_local_aws(tmp_path_factory) -> Iterator[None]:
+    """One local AWS for all notebooks: each leaves behind what the next one finds."""
+    folder = str(tmp_path_factory.mktemp("backwards"))
+    with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": folder}):
+        yield
+        stop_local_aws(dict(os.environ))
+
+
 @pytest.mark.slow
-def test_backwards_on_one_local_aws(tmp_path) -> None:
-    """In order they run as tests of their own. The clean-up would leave nothing: without it."""
-    with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": str(tmp_path)}):
-        try:
-            for name in NAMES[-2::-1]:
-                notebook = read(name)
-                client = NotebookClient(
-                    notebook,
-                    timeout=120,
-                    kernel_name="python3",
-                    resources={"metadata": {"path": str(FOLDER)}},
-                )
-                client.execute()  # raises at the first cell that does
-                assert after_solution(notebook).startswith("Right: "), name
-        finally:
-            stop_local_aws(dict(os.environ))
+@pytest.mark.parametrize("name", NAMES[-2::-1])  # the clean-up would leave nothing
+def test_backwards_on_one_local_aws(name: str, own_local_aws) -> None:
+    notebook = read(name)
+    client = NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(FOLDER)}},
+    )
+    client.execute()  # raises at the first cell that does
+    assert after_solution(notebook).startswith("Right: ")

@@ -63,7 +63,7 @@ def port_number(text: str) -> int:
 
 
 def start(options: Any) -> int:
-    settings.idle_seconds()
+    settings.check()
     server, note, _ = lifecycle.start(options.open)
     if note:
         print(note, file=sys.stderr)
@@ -106,6 +106,7 @@ def stop(_options: Any) -> int:
 
 
 def run(options: Any) -> int:
+    settings.check()
     idle_s = settings.idle_seconds()
     settings.forget_foreign_settings()
     from helpers.localaws.access import Access  # moto takes a second to import

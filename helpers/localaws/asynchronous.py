@@ -22,8 +22,8 @@ from helpers.localaws import destinations
 from helpers.localaws.alarms import Alarms
 from helpers.localaws.environments import Result
 from helpers.localaws.executor import ACCOUNT_CONCURRENCY, Stopped, Throttled
+from helpers.localaws.settings import RETRY_PAUSE_S
 
-RETRY_AFTER_S = (60.0, 120.0)
 MAX_RETRIES = 2
 MAX_AGE_S = 21_600
 THROTTLE_PAUSE_S = 1.0
@@ -41,6 +41,7 @@ class Event:
     came_at: float = field(default_factory=time.monotonic)
     invocations: int = 0
     throttles: int = 0
+    skipped_s: float = 0.0  # of pauses that were made shorter than Lambda's
     result: Result | None = None
 
 
@@ -67,12 +68,20 @@ def call_later(seconds: float, action: Callable[..., None], *arguments: Any) -> 
 class AsynchronousInvocations:
     """The queue of asynchronous events of one account and region.
 
-    `later(seconds, action, *arguments)` makes a call in so many seconds.
+    `later(seconds, action, *arguments)` makes a call in so many seconds. `retry_pause_s` is
+    the pause after the first function error, in s; the next one is twice that. An event ages
+    as if they were Lambda's own.
     """
 
-    def __init__(self, backend: Any, later: Callable[..., None] = call_later) -> None:
+    def __init__(
+        self,
+        backend: Any,
+        later: Callable[..., None] = call_later,
+        retry_pause_s: float = RETRY_PAUSE_S,
+    ) -> None:
         self._backend = backend
         self._later = later
+        self._retry_pause_s = retry_pause_s
 
     def submit(self, function: Any, event: bytes, request_id: str, qualifier: str | None) -> None:
         self._later(0.0, self._attempt, Event(function, qualifier, event, request_id))
@@ -109,20 +118,26 @@ class AsynchronousInvocations:
         elif event.invocations > self._settings(event).get("MaximumRetryAttempts", MAX_RETRIES):
             self._end(event, "RetriesExhausted")
         else:
-            self._again(event, RETRY_AFTER_S[event.invocations - 1])
+            count = event.invocations
+            self._again(event, count * RETRY_PAUSE_S, count * (RETRY_PAUSE_S - self._retry_pause_s))
 
     def _put_back(self, event: Event) -> None:
         pause_s = min(THROTTLE_PAUSE_S * 2**event.throttles, MAX_THROTTLE_PAUSE_S)
         event.throttles += 1
         self._again(event, pause_s)
 
-    def _again(self, event: Event, pause_s: float) -> None:
-        """Try again after a pause, unless the event would be too old then (LS-099)."""
+    def _again(self, event: Event, pause_s: float, skipped_s: float = 0.0) -> None:
+        """Try again after a pause, unless the event would be too old then (LS-099).
+
+        `skipped_s`: the part of the pause that nobody waits for.
+        """
         limit_s = self._settings(event).get("MaximumEventAgeInSeconds", MAX_AGE_S)
-        if time.monotonic() + pause_s - event.came_at >= limit_s:
+        age_s = time.monotonic() - event.came_at + event.skipped_s
+        if age_s + pause_s >= limit_s:
             self._end(event, "EventAgeExceeded")
         else:
-            self._later(pause_s, self._attempt, event)
+            event.skipped_s += skipped_s
+            self._later(pause_s - skipped_s, self._attempt, event)
 
     def _settings(self, event: Event) -> dict[str, Any]:
         return self._backend.event_invoke_config(event.function, event.qualifier)

@@ -14,7 +14,7 @@ from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.responses import LambdaResponse
 from moto.sts.models import sts_backends
 
-from helpers.localaws import environments, sts
+from helpers.localaws import environments, settings, sts
 from helpers.localaws.asynchronous import AsynchronousInvocations
 from helpers.localaws.errors import NotFound, RequestTooLarge, ResourceConflict
 from helpers.localaws.executor import Executor, Stopped, Throttled
@@ -33,7 +33,9 @@ class InvocationsMixin:
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
-        self.asynchronous = AsynchronousInvocations(self)
+        self.asynchronous = AsynchronousInvocations(
+            self, retry_pause_s=settings.retry_pause_seconds()
+        )
 
     def function_to_invoke(self, name: str, qualifier: str | None) -> Any:
         """The function, if it is there and active (LS-042)."""

@@ -7,6 +7,7 @@ import os
 STATUS_PATH = "/_localaws"
 CLIENT_IS_GONE = "localaws.client_is_gone"  # in a request's environ: whether nobody waits for it
 DEFAULT_IDLE_MINUTES = 240.0
+RETRY_PAUSE_S = 60.0  # Lambda's own, before the first retry of an asynchronous event (LS-097)
 # Settings of the user's own AWS and of moto: a server started from a shell that has them would
 # read another profile's region or credentials, or answer for another account.
 FOREIGN_BEGINNINGS = ("AWS_", "BOTO_", "MOTO_")
@@ -24,16 +25,34 @@ def idle_seconds() -> float:
     LOCALAWS_IDLE_MINUTES sets it in minutes. Raises ValueError for anything but a positive
     number.
     """
-    text = os.environ.get("LOCALAWS_IDLE_MINUTES", str(DEFAULT_IDLE_MINUTES))
+    return 60 * positive_number("LOCALAWS_IDLE_MINUTES", DEFAULT_IDLE_MINUTES, "minutes")
+
+
+def retry_pause_seconds() -> float:
+    """The pause before an asynchronous event is tried again, in s; the second one is twice that.
+
+    LOCALAWS_RETRY_PAUSE_S sets it, so that a test need not wait for three minutes. Raises
+    ValueError for anything but a positive number.
+    """
+    return positive_number("LOCALAWS_RETRY_PAUSE_S", RETRY_PAUSE_S, "seconds")
+
+
+def check() -> None:
+    """Raises ValueError, naming it, for the first of these settings that is not allowed."""
+    idle_seconds()
+    retry_pause_seconds()
+
+
+def positive_number(name: str, default: float, unit: str) -> float:
+    """What an environment variable says. Raises ValueError, naming it, for no positive number."""
+    text = os.environ.get(name, str(default))
     try:
-        minutes = float(text)
+        number = float(text)
     except ValueError:
-        minutes = 0.0
-    if not minutes > 0:
-        raise ValueError(
-            f"LOCALAWS_IDLE_MINUTES is {text!r}; it must be a number of minutes above 0."
-        )
-    return minutes * 60
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{name} is {text!r}; it must be a number of {unit} above 0.")
+    return number
 
 
 def forget_foreign_settings() -> None:

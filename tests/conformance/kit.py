@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from helpers import steps, target
 from helpers.localaws.keys import AccessKey
+from helpers.localaws.settings import RETRY_PAUSE_S
 from helpers.waiting import wait_until, when_role_is_ready
 
 REGION = "us-east-1"
@@ -36,6 +37,8 @@ PLATFORM_WORDS = ("INIT_START ", "INIT_REPORT ", "START ", "END ", "REPORT ")
 # The access keys of the servers that tests have started, by endpoint URL.
 access_keys: dict[str, AccessKey] = {}
 patience_s = 20.0  # how long a wait may last; pytest's --patience sets it
+# Before the first retry of an asynchronous event; a local AWS of the test run's own has less.
+retry_pause_s = RETRY_PAUSE_S
 
 
 def unique(word: str) -> str:

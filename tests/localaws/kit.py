@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from moto.logs.models import logs_backends
 
 from helpers import steps
-from helpers.localaws import logs_api
+from helpers.localaws import lifecycle, logs_api
 from helpers.localaws.environments import Function
 from helpers.localaws.executor import Executor
 from helpers.localaws.keys import AccessKey
@@ -46,14 +47,19 @@ def command(
 
 
 @contextmanager
-def own_server(folder: Path, *options: str, **variables: str) -> Iterator[str]:
+def own_server(folder: Path, open_to_all: bool = False, **variables: str) -> Iterator[str]:
     """Another local AWS, with its endpoint URL, stopped at the end."""
-    started = command(folder, "start", *options, **variables)
+    with local_aws_of(folder, **variables):
+        lifecycle.start(open_to_all)
     try:
-        assert started.returncode == 0, started.stderr
         yield endpoint_of(folder)
     finally:
-        command(folder, "stop")
+        with local_aws_of(folder):
+            lifecycle.stop()
+
+
+def local_aws_of(folder: Path, **variables: str) -> Any:
+    return mock.patch.dict(os.environ, LOCALAWS_FOLDER=str(folder), **variables)
 
 
 def state(folder: Path) -> dict[str, Any]:

@@ -298,7 +298,7 @@ CREATE_QUEUE = {
 
 
 def test_pages_and_rebound_names_reach_nothing_even_of_an_open_server(tmp_path) -> None:
-    with own_server(tmp_path, "--open") as url:
+    with own_server(tmp_path, open_to_all=True) as url:
         for headers in (
             {"Origin": "http://evil.example"},
             {"Origin": "null"},
@@ -318,7 +318,7 @@ def test_pages_and_rebound_names_reach_nothing_even_of_an_open_server(tmp_path) 
 
 
 def test_the_servers_own_pages_want_the_key(tmp_path) -> None:
-    with own_server(tmp_path, "--open") as url:
+    with own_server(tmp_path, open_to_all=True) as url:
         Aws(url).queue("stays")
         for method, path in (
             ("POST", "/moto-api/reset"),
@@ -402,7 +402,7 @@ def browse(url: str, folder: Path, *options: str) -> str:
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_a_page_in_a_browser_reaches_nothing(tmp_path, web_page) -> None:
-    with own_server(tmp_path / "aws", "--open") as url:
+    with own_server(tmp_path / "aws", open_to_all=True) as url:
         kept, _ = Aws(url).queue("stays")
         port = urlsplit(url).port
         said = browse(web_page(url), tmp_path / "browser")
@@ -538,7 +538,7 @@ def test_the_lines_for_a_shell_let_another_program_in(tmp_path) -> None:
 
 
 def test_open_is_said_in_a_sentence(tmp_path) -> None:
-    with own_server(tmp_path, "--open"):
+    with own_server(tmp_path, open_to_all=True):
         assert "It is open: whoever can reach it" in command(tmp_path, "start").stdout
     with own_server(tmp_path):
         again = command(tmp_path, "start", "--open")

@@ -45,7 +45,7 @@ class Lambda:
         return Result(b"{}", None if end == "returns" else "Unhandled")
 
 
-def pauses(backend: Lambda) -> list[float]:
+def pauses(backend: Lambda, **arguments: float) -> list[float]:
     """The pauses before each attempt at one event, in s."""
     seen: list[float] = []
 
@@ -53,7 +53,7 @@ def pauses(backend: Lambda) -> list[float]:
         seen.append(seconds)
         action(*arguments)
 
-    AsynchronousInvocations(backend, later).submit(FUNCTION, b"{}", "id", None)
+    AsynchronousInvocations(backend, later, **arguments).submit(FUNCTION, b"{}", "id", None)
     return seen
 
 
@@ -75,6 +75,16 @@ def pauses(backend: Lambda) -> list[float]:
 def test_pauses(ends, settings, expected) -> None:
     backend = Lambda(*ends, **settings)
     assert pauses(backend) == expected
+    assert backend.ends == []
+
+
+@pytest.mark.parametrize(
+    ("max_age_s", "expected"),
+    [(60, [0]), (170, [0, 3]), (181, [0, 3, 6])],
+)
+def test_an_event_ages_as_if_short_pauses_were_lambdas_own(max_age_s, expected) -> None:
+    backend = Lambda(*["raises"] * len(expected), MaximumEventAgeInSeconds=max_age_s)
+    assert pauses(backend, retry_pause_s=3) == expected
     assert backend.ends == []
 
 

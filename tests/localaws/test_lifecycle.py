@@ -18,7 +18,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from helpers.localaws import lifecycle
+from helpers.localaws import lifecycle, settings
+from helpers.localaws.__main__ import main
 from helpers.localaws.lifecycle import has_ended
 from helpers.localaws.server import THREADS
 from tests.conformance.kit import Aws, poll
@@ -93,13 +94,24 @@ def test_it_listens_on_loopback_only(aws) -> None:
     assert listening == ["127.0.0.1"]
 
 
-@pytest.mark.parametrize("value", ["soon", "0", "-1"])
-def test_a_wrong_setting_gets_a_sentence(tmp_path, value) -> None:
-    started = command(tmp_path, "start", LOCALAWS_IDLE_MINUTES=value)
-    assert started.returncode == 1
-    assert started.stderr == (
-        f"LOCALAWS_IDLE_MINUTES is {value!r}; it must be a number of minutes above 0.\n"
-    )
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("LOCALAWS_IDLE_MINUTES", "minutes"), ("LOCALAWS_RETRY_PAUSE_S", "seconds")],
+)
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
+def test_a_wrong_setting_gets_a_sentence(monkeypatch, capsys, name, unit, value) -> None:
+    monkeypatch.setenv(name, value)
+    assert main(["start"]) == main(["run"]) == 1
+    sentence = f"{name} is {value!r}; it must be a number of {unit} above 0.\n"
+    assert capsys.readouterr() == ("", sentence * 2)
+
+
+def test_settings_are_those_of_lambda_unless_told_otherwise(monkeypatch) -> None:
+    for name in ("LOCALAWS_IDLE_MINUTES", "LOCALAWS_RETRY_PAUSE_S"):
+        monkeypatch.delenv(name, raising=False)
+    assert (settings.idle_seconds(), settings.retry_pause_seconds()) == (4 * 3600, 60)
+    monkeypatch.setenv("LOCALAWS_RETRY_PAUSE_S", "0.5")
+    assert settings.retry_pause_seconds() == 0.5
 
 
 def test_a_wrong_port_gets_a_sentence(tmp_path) -> None:
