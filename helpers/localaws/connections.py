@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import selectors
 import socket
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from cheroot.connections import ConnectionManager
@@ -15,19 +17,54 @@ from helpers.localaws.settings import CLIENT_IS_GONE
 
 KEEP_ALIVE_S = 60
 STALL_LIMIT_S = 10  # in the middle of a request: a client that sends nothing more
-DRAIN_LIMIT_S = 10
+DRAIN_LIMIT_S = 5
 DRAIN_AT_ONCE = 65_536
+MOST_DRAINS = 20
+LOOK_AT_HEADS_S = 0.02
+SMALL_HEAD, MAX_HEADER_BYTES = 8_192, 65_536
+HEAD_ENDS = b"\r\n\r\n"
+TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+_drains = threading.Semaphore(MOST_DRAINS)
 REFUSED_UNREAD = "localaws.refused_unread"  # there: its body was not read
 
 
 class PatientConnections(ConnectionManager):
-    """A new connection gets a thread when its first byte is there, not before."""
+    """A connection gets a thread when the head of its request is there, not before."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self._changed = threading.Condition()
+        self._half: dict[Any, float] = {}  # connections with half a head, and since when
+        threading.Thread(target=self._wait_for_heads, name="heads", daemon=True).start()
 
     def _from_server_socket(self, server_socket: socket.socket) -> None:
         connection = super()._from_server_socket(server_socket)
         if connection is not None:
             connection.socket.settimeout(STALL_LIMIT_S)
             self.put(connection)
+
+    def keep(self, connection: Any) -> None:
+        """Keep a connection until the rest of its request's head is there."""
+        with self._changed:
+            self._half[connection] = time.monotonic()
+            self._changed.notify()
+
+    def _wait_for_heads(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._half)
+                waiting = list(self._half.items())
+            for connection, since in waiting:
+                late = time.monotonic() - since > STALL_LIMIT_S
+                if late or has_head(connection.socket):
+                    with self._changed:
+                        del self._half[connection]
+                    if late:
+                        refuse_late(connection)
+                    else:
+                        self.server.process_complete(connection)
+            time.sleep(LOOK_AT_HEADS_S)
 
 
 class Gateway(Gateway_10):
@@ -54,6 +91,15 @@ class PatientServer(Server):
         super().__init__(*arguments, timeout=KEEP_ALIVE_S, **named)
         self.gateway = Gateway
 
+    def process_conn(self, conn: Any) -> None:
+        if conn.rfile.has_data() or has_head(conn.socket):
+            self.process_complete(conn)
+        else:
+            self._connections.keep(conn)
+
+    def process_complete(self, conn: Any) -> None:
+        super().process_conn(conn)
+
     def prepare(self) -> None:
         super().prepare()
         self._connections._selector.close()
@@ -76,8 +122,34 @@ def has_left(client: socket.socket) -> Callable[[], bool]:
     return look
 
 
+def has_head(client: socket.socket) -> bool:
+    """Whether the head of a request has come, or the end of the connection."""
+    try:
+        for size in (SMALL_HEAD, MAX_HEADER_BYTES):
+            seen = client.recv(size, socket.MSG_PEEK)
+            if not seen or HEAD_ENDS in seen:
+                return True
+            if len(seen) < size:
+                return False
+    except OSError:
+        pass  # it has gone: whoever reads next finds that
+    return True
+
+
+def refuse_late(connection: Any) -> None:
+    """Close a connection whose request did not come."""
+    with suppress(OSError):
+        connection.socket.sendall(TOO_LATE)
+    connection.close()
+
+
 def drain(client: socket.socket) -> None:
-    """Read what a refused client still sends, and keep nothing: then it reads the answer."""
+    """Read what a refused client still sends, and keep nothing: then it reads the answer.
+
+    Not for too many at once: they would take the threads of the others.
+    """
+    if not _drains.acquire(blocking=False):
+        return
     deadline = time.monotonic() + DRAIN_LIMIT_S
     try:
         client.shutdown(socket.SHUT_WR)
@@ -85,3 +157,5 @@ def drain(client: socket.socket) -> None:
             pass
     except OSError:
         pass
+    finally:
+        _drains.release()

@@ -14,7 +14,7 @@ REGION = "us-east-1"
 BEGINNING = "LOCALAWS"
 ID_LENGTH, SECRET_LENGTH = 20, 40  # characters, as of AWS's own keys
 # What would get before the key, or spoil it, in the SDKs and the AWS CLI.
-IN_THE_WAY = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+IN_THE_WAY = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 SHELLS = ("sh", "powershell")
 
 

@@ -98,7 +98,11 @@ def refuse_form(environ: dict[str, Any], caller: Caller) -> Answer | None:
 
 def explain(environ: dict[str, Any], caller: Caller, error: Exception) -> Answer:
     """The answer to a call that ended with an exception: whose fault it is, and which."""
-    fault = find_fault(environ, caller.service) or fault_of_types(environ, caller.service)
+    fault = (
+        find_fault(environ, caller.service)
+        or fault_of_types(environ, caller.service)
+        or fault_of_missing(environ, caller.service)
+    )
     if fault is None and isinstance(error, NotImplementedError):
         fault = NOT_IMPLEMENTED._replace(message=str(error))
     if fault is None:
@@ -147,9 +151,14 @@ def operation_said(environ: dict[str, Any]) -> str:
     return environ["HTTP_X_AMZ_TARGET"].rpartition(".")[2]
 
 
+def form_of(environ: dict[str, Any]) -> dict[str, list[str]]:
+    """The parameters of a form, in the query string and the body. Raises ValueError."""
+    return parse_qs(f"{environ.get('QUERY_STRING', '')}&{read_body(environ).decode()}")
+
+
 def fault_of_form(environ: dict[str, Any], service: str) -> Fault | None:
     try:
-        form = parse_qs(read_body(environ).decode())
+        form = form_of(environ)
     except ValueError:
         text = "The query string contains a syntax error."
         return Fault("MalformedQueryString", "", text, 400)
@@ -178,6 +187,27 @@ def fault_of_types(environ: dict[str, Any], service: str) -> Fault | None:
     if not report.has_errors() or "type: <class 'str'>, valid types: <class 'bytes'>" in text:
         return None
     return Fault("InvalidParameterValue", "SerializationException", text, 400)
+
+
+def fault_of_missing(environ: dict[str, Any], service: str) -> Fault | None:
+    """The parameters that a form lacks, in the words of IAM and STS."""
+    if protocol_of(environ) != "query":
+        return None
+    form = form_of(environ)
+    operation = find_operation(service, form.get("Action", [""])[0])
+    if operation is None or operation.input_shape is None:
+        return None
+    missing = [
+        f"Value null at '{name[0].lower()}{name[1:]}' failed to satisfy constraint: Member must "
+        "not be null"
+        for name in operation.input_shape.required_members
+        if not any(given == name or given.startswith(f"{name}.") for given in form)
+    ]
+    if not missing:
+        return None
+    errors = "error" if len(missing) == 1 else "errors"
+    text = f"{len(missing)} validation {errors} detected: {'; '.join(missing)}"
+    return Fault("ValidationError", "", text, 400)
 
 
 @functools.lru_cache(maxsize=1_000)

@@ -26,14 +26,13 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from helpers.localaws import iam, malformed, sts
 from helpers.localaws.access import Access, Caller, refuse_page
-from helpers.localaws.connections import REFUSED_UNREAD, PatientServer
+from helpers.localaws.connections import MAX_HEADER_BYTES, REFUSED_UNREAD, PatientServer
 from helpers.localaws.packages import remove_tree
 from helpers.localaws.protocols import BODY, Answer, make_answer, plain_answer, read_body
 
 HOST = "127.0.0.1"
 THREADS = 200  # each long poll and each running Invoke holds one
 BACKLOG = 128
-MAX_HEADER_BYTES = 65_536
 IDLE_CHECK_S = 0.5
 # Pages that are no part of AWS: moto's own, and the metadata of an EC2 instance.
 OWN_PAGES = ("/moto-api", "/favicon.ico", "/latest/meta-data/", "/latest/api/", STATUS_PATH)

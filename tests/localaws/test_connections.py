@@ -38,15 +38,25 @@ def connected(url: str) -> Iterator[socket.socket]:
         yield client
 
 
-def test_silent_connections_keep_nobody_waiting(server) -> None:
+@pytest.mark.parametrize("said", [b"", b"POST / HTTP/1.1\r\nHost: localhost\r\n"])
+def test_silent_connections_keep_nobody_waiting(server, said) -> None:
     aws, _ = server
     with ExitStack() as silent:
         for _ in range(THREADS + 50):
-            silent.enter_context(connected(aws.endpoint_url))
+            silent.enter_context(connected(aws.endpoint_url)).sendall(said)
         patient = aws.client(
             "sqs", config=Config(read_timeout=5, retries={"total_max_attempts": 1})
         )
         assert patient.list_queues()["ResponseMetadata"]
+
+
+def test_a_head_may_come_in_pieces(server) -> None:
+    aws, _ = server
+    with connected(aws.endpoint_url) as client:
+        for piece in (b"POST / HTTP/1.1\r\nHost: local", b"host\r\nContent-Length: 0\r\n\r", b"\n"):
+            client.sendall(piece)
+            time.sleep(0.05)
+        assert client.recv(100).startswith(b"HTTP/1.1 403 ")
 
 
 def test_a_half_sent_request_does_not_hold_its_thread_for_ever(monkeypatch) -> None:

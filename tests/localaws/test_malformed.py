@@ -94,6 +94,20 @@ def test_an_action_that_is_not_there(aws, service, version, message) -> None:
     assert (status, code) == (400, "MissingAction")
 
 
+def test_a_form_that_lacks_something(aws) -> None:
+    body = b"Action=GetRole&Version=2010-05-08"
+    assert call(aws, "iam", body, Content_Type=FORM) == (
+        400,
+        "ValidationError",
+        "1 validation error detected: Value null at 'roleName' failed to satisfy constraint: "
+        "Member must not be null",
+    )
+    body = b"Action=AssumeRole&Version=2011-06-15"
+    status, code, message = call(aws, "sts", body, Content_Type=FORM)
+    assert (status, code) == (400, "ValidationError")
+    assert message.startswith("2 validation errors detected: Value null at 'roleArn' ")
+
+
 def test_a_form_that_is_no_text(aws) -> None:
     for service in ("sqs", "iam", "sts"):
         status, code, _ = call(aws, service, b"Action=\xff\xfe", Content_Type=FORM)

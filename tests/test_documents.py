@@ -1,0 +1,235 @@
+"""What README, INSTRUCTOR, CONTRIBUTING and docs/ say is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from helpers import faults
+from helpers.course import NOTEBOOKS
+from helpers.localaws import executor, poller, settings, sqs
+from tests.notebook_files import ROOT, markdown, read
+from tests.test_project import KIT, LOCALAWS, PROJECT
+
+README, INSTRUCTOR, CONTRIBUTING, CHANGELOG = (
+    ROOT / f"{name}.md" for name in ("README", "INSTRUCTOR", "CONTRIBUTING", "CHANGELOG")
+)
+GUIDES = [README, INSTRUCTOR, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
+DECISIONS = sorted((ROOT / "docs" / "decisions").iterdir())
+each_document = pytest.mark.parametrize(
+    "path", [*GUIDES, CHANGELOG, *DECISIONS], ids=lambda path: path.name
+)
+each_guide = pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.name)
+each_decision = pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.name)
+
+WORDS = ("three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+FIGURE = re.compile(rf"\b(\d|({'|'.join(WORDS)}|twenty|thirty|hundred|thousand)\b)", re.I)
+# Figures that other tests compare: minutes of the lessons, times and titles of the agendas.
+KEPT_ELSEWHERE = re.compile(
+    r"^\| \[\d\d [^|]*\| \d+ \||^\| \d[\d:]*–\d[\d:]* \||^## Agenda: .*", re.M
+)
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def code_of(text: str) -> list[str]:
+    """All that stands in code: blocks and spans."""
+    return re.findall(r"```.*?```|`[^`\n]+`", text, re.S)
+
+
+def prose_of(text: str) -> str:
+    """What is left without code, addresses of links and numbers of lists."""
+    without_code = re.sub(r"```.*?```|`[^`\n]+`", "", text, flags=re.S)
+    return re.sub(r"\]\([^)]*\)|^\d+\. ", "", without_code, flags=re.M)
+
+
+# -- links, paths, commands --------------------------------------------------------------
+
+
+def anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", text_of(path), re.M)
+    return {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}
+
+
+@each_document
+def test_links_resolve(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", text_of(path)):
+        if target.startswith("https://"):
+            continue
+        file, _, heading = target.partition("#")
+        linked = path.parent / file if file else path
+        assert linked.exists(), target
+        assert not heading or heading in anchors(linked), target
+
+
+@each_document
+def test_files_that_are_named_are_there(path: Path) -> None:
+    for code in code_of(text_of(path)):
+        for name in re.findall(r"\b(?:tests|helpers|notebooks|data|docs)/[\w./-]*\w", code):
+            assert (ROOT / name).exists(), name
+
+
+@each_document
+def test_commands_of_make_are_there(path: Path) -> None:
+    targets = re.search(r"^\.PHONY: (.+)$", text_of(ROOT / "Makefile"), re.M)[1].split()
+    commands = re.findall(r"\bmake ([a-z]+)", " ".join(code_of(text_of(path))))
+    assert set(commands) - set(targets) == set()
+
+
+def test_every_guide_can_be_reached_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\(([^)#]+)", text_of(README)))
+    wanted = {path.relative_to(ROOT).as_posix() for path in [*GUIDES, CHANGELOG, *DECISIONS]}
+    assert wanted - linked == {"README.md"}
+
+
+# -- the layout --------------------------------------------------------------------------
+
+
+def modules_of_the_layout(indent: str) -> list[str]:
+    """The names on the rows of the tree with this indent, what follows # left out."""
+    rows = re.findall(rf"^{indent}[├└]── ([^#/\n]+)#", layout(), re.M)
+    return [name for row in rows for name in row.split()]
+
+
+def layout() -> str:
+    return re.search(r"## Layout\n.*?```\n(.*?)```", text_of(README), re.S)[1]
+
+
+@pytest.mark.parametrize(("indent", "files"), [("", KIT), ("    ", LOCALAWS)])
+def test_the_layout_names_every_module_once(indent: str, files: list[Path]) -> None:
+    there = [path.stem for path in files if path.stem != "__init__"]
+    assert len(there) > 10
+    assert sorted(modules_of_the_layout(indent)) == sorted(there)
+
+
+def test_the_layout_names_the_folders() -> None:
+    named = re.findall(r"^(\w+)/ ", layout(), re.M)
+    there = {path.parent.name for path in ROOT.glob("*/*.*") if path.parent.name[0].isalpha()}
+    assert set(named) <= there
+    assert len(named) == len(set(named))
+    assert {"notebooks", "helpers", "tests", "data", "docs"} == set(named)
+
+
+# -- figures -----------------------------------------------------------------------------
+
+
+def pythons() -> tuple[str, str]:
+    """The oldest and the newest Python: as CI runs them and as pyproject.toml allows them."""
+    workflow = yaml.safe_load(text_of(ROOT / ".github" / "workflows" / "test.yml"))
+    oldest, newest = workflow["jobs"]["make"]["strategy"]["matrix"]["python"]
+    above = f"3.{int(newest.split('.')[1]) + 1}"
+    assert PROJECT["project"]["requires-python"] == f">={oldest},<{above}"
+    return oldest, newest
+
+
+def steps_of_the_map() -> int:
+    return len(re.findall(r"^\| \d \| \[", "\n".join(markdown(read(NOTEBOOKS[0]))), re.M))
+
+
+def number_of(fault: str) -> int:
+    return next(number for number, build in faults.FAULTS.items() if build.__name__ == fault)
+
+
+KEPT = {
+    r"Python (\d\.\d+) to (\d\.\d+)": pythons(),
+    r"\b(\w+) steps\b(?= take| of the course)": (WORDS[steps_of_the_map() - 3],),
+    r"after (\d+) minutes without a call": (f"{settings.DEFAULT_IDLE_MINUTES:.0f}",),
+    r"at most (\d+) functions run at once": (f"{executor.ACCOUNT_CONCURRENCY}",),
+    r"\b(\d+) batches of a trigger": (f"{poller.OPENING_CONCURRENCY}",),
+    r"blocked for (\d+) s\b": (f"{sqs.RECREATE_AFTER_S}",),
+    r"fault (\d)(?= \| \"but there is a dead-letter queue)": (
+        f"{number_of('dead_letters_of_the_function')}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("pattern", "figures"), KEPT.items())
+def test_a_figure_is_that_of_its_source(pattern: str, figures: tuple[str, ...]) -> None:
+    found = [each for path in GUIDES for each in re.finditer(pattern, prose_of(text_of(path)))]
+    assert {tuple(text.lower() for text in each.groups()) for each in found} == {figures}
+
+
+@each_guide
+def test_no_figure_that_no_test_keeps(path: Path) -> None:
+    prose = KEPT_ELSEWHERE.sub("", prose_of(text_of(path)))
+    for pattern in KEPT:
+        prose = re.sub(pattern, "", prose)
+    assert [line for line in prose.splitlines() if FIGURE.search(line)] == []
+
+
+@pytest.mark.parametrize("text", ["in 90 s", "about 1,500", "Thirty people", "thirteen of 3.5"])
+def test_a_figure_would_be_found(text: str) -> None:
+    assert FIGURE.search(prose_of(text))
+
+
+# -- the instructor's page ---------------------------------------------------------------
+
+
+def minutes(time: str) -> int:
+    hours, _, rest = time.rpartition(":")
+    return int(hours or 0) * 60 + int(rest)
+
+
+def agendas() -> dict[str, str]:
+    parts = re.split(r"^## ", text_of(INSTRUCTOR), flags=re.M)
+    return dict(part.split("\n", 1) for part in parts if part.startswith("Agenda: "))
+
+
+@pytest.mark.parametrize("title", agendas())
+def test_an_agenda_has_neither_gaps_nor_overlaps(title: str) -> None:
+    spans = re.findall(r"^\| (\d[\d:]*)–(\d[\d:]*) \|", agendas()[title], re.M)
+    starts, ends = [[minutes(time) for time in times] for times in zip(*spans, strict=True)]
+    assert starts == [0, *ends[:-1]]
+    assert ends == sorted(set(ends))
+
+
+@pytest.mark.parametrize(
+    ("title", "whole"), [("Agenda: 90 minutes", 90), ("Agenda: half a day (four hours)", 4 * 60)]
+)
+def test_an_agenda_lasts_as_long_as_it_says(title: str, whole: int) -> None:
+    assert minutes(re.findall(r"^\| \d[\d:]*–(\d[\d:]*) \|", agendas()[title], re.M)[-1]) == whole
+    titled = [each for each in agendas() if FIGURE.search(each)]
+    assert len(titled) == 2  # another agenda that says how long it lasts belongs here
+
+
+def test_the_instructor_page_names_notebooks_that_are_there() -> None:
+    named = set(re.findall(r"`(\d\d)`", text_of(INSTRUCTOR)))
+    assert named - {name[:2] for name in NOTEBOOKS} == set()
+    assert len(named) > 5
+
+
+# -- lengths, decisions, changes ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "most"), [(README, 120), (CONTRIBUTING, 80)])
+def test_a_page_stays_short(path: Path, most: int) -> None:
+    assert len(text_of(path).splitlines()) <= most
+
+
+@each_decision
+def test_a_decision_has_its_parts(path: Path) -> None:
+    text = text_of(path)
+    assert re.findall(r"^## (.+)$", text, re.M) == [
+        *("Context", "Decision", "Alternatives", "Consequences")
+    ]
+    number = DECISIONS.index(path) + 1
+    assert path.name.startswith(f"{number:04}-")
+    assert text.startswith(f"# {number}. ")
+    assert 15 <= len(text.splitlines()) <= 30
+
+
+@each_decision
+def test_a_figure_of_time_says_when_it_was_measured(path: Path) -> None:
+    text = " ".join(text_of(path).split())
+    if re.search(r"\d (ms|%|MB)(?!\w)", text):
+        assert re.search(r"[Mm]easured once on 2 cores", text)
+
+
+def test_the_newest_version_of_the_changelog_is_the_project_s() -> None:
+    headings = re.findall(r"^## \[([^\]]+)\]", text_of(CHANGELOG), re.M)
+    assert headings[:2] == ["Unreleased", PROJECT["project"]["version"]]
