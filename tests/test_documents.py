@@ -12,7 +12,7 @@ from helpers import faults
 from helpers.course import NOTEBOOKS
 from helpers.localaws import executor, poller, settings, sqs
 from tests.notebook_files import ROOT, markdown, read
-from tests.test_project import KIT, LOCALAWS, PROJECT
+from tests.test_project import HELPERS, PROJECT
 
 README, INSTRUCTOR, CONTRIBUTING, CHANGELOG = (
     ROOT / f"{name}.md" for name in ("README", "INSTRUCTOR", "CONTRIBUTING", "CHANGELOG")
@@ -98,6 +98,10 @@ def modules_of_the_layout(indent: str) -> list[str]:
 
 def layout() -> str:
     return re.search(r"## Layout\n.*?```\n(.*?)```", text_of(README), re.S)[1]
+
+
+LOCALAWS = [path for path in HELPERS if path.parent.name == "localaws"]
+KIT = [path for path in HELPERS if path not in LOCALAWS]
 
 
 @pytest.mark.parametrize(("indent", "files"), [("", KIT), ("    ", LOCALAWS)])

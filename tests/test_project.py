@@ -101,17 +101,6 @@ def test_command_of_the_local_aws_imports_moto_only_once_it_serves() -> None:
     assert loaded & {"moto", "flask", "werkzeug", "cheroot", "boto3", "botocore"} == set()
 
 
-def test_the_light_part_of_the_local_aws_imports_no_moto() -> None:
-    """Every first cell imports it, and moto takes a second to import."""
-    light = "__main__", "keys", "lifecycle", "settings"
-    modules = ", ".join(f"helpers.localaws.{each}" for each in light)
-    program = f"import sys, {modules}; print('moto' in sys.modules)"
-    ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert ended.stdout == "False\n"
-
-
 def test_continuous_integration_runs_the_tests_of_the_readme() -> None:
     script = ROOT / ".ci" / "run"
     assert "exec make test" in script.read_text(encoding="utf-8").splitlines()
