@@ -13,15 +13,17 @@ from xdist.scheduler import LoadScopeScheduling
 from tests import summary
 
 ROOT = Path(__file__).resolve().parent
-# What takes longest begins first. xdist gives a process another module before it has ended
-# one with a single test: so short modules follow that one.
+# The longest chains begin first, after the notebooks in order; then what waits a minute for AWS.
 FIRST = (
-    "tests/test_notebooks_alone.py",
-    "tests/conformance/test_asynchronous.py",
     "tests/test_notebooks_backwards.py",
-    "tests/test_data.py",
-    "tests/test_project.py",
+    "tests/test_look_alikes.py",
+    "tests/test_course_kit.py",
+    "tests/conformance/test_sqs_messages.py",
+    "tests/conformance/test_delivery.py",
+    "tests/test_notebooks_alone.py",
     "tests/test_faults.py",
+    "tests/test_belongings.py",
+    "tests/test_experiments.py",
     "tests/localaws/test_robustness.py",
     "tests/localaws/test_storm.py",
 )

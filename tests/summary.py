@@ -26,7 +26,7 @@ TEST_BY_TEST = (
     "tests/localaws/test_robustness.py",
     "tests/localaws/test_storm.py",
 )
-LONGEST_SHARE = 1 / 8
+LONGEST_SHARE = 1 / 5  # four processes share the whole; what begins first and is shorter fits in
 SCENARIO = re.compile(r"(LS|G)_(\d+)")
 
 
