@@ -332,6 +332,10 @@ def adopt(kind: str, name: str, id: str) -> Thing:
         thing = look(client, id if kind == "trigger" else name)
     except ParamValidationError:  # nothing can be called so
         thing = None
+    except ClientError as error:
+        if not error.response["Error"]["Code"].startswith("Validation"):
+            raise
+        thing = None
     if thing is None:
         raise ValueError(f"There is no {kind} {name}. Nothing has been changed.")
     if (thing.name, thing.id) != (name, id):

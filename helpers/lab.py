@@ -34,12 +34,26 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     print(note or f"The local AWS answers at {server.endpoint_url}.", flush=True)
+    if is_new:
+        marker().write_text(server.id)
     try:
         with registered():
             return run_lab(lab_command(options))
     finally:
-        if is_new:  # one that ran already is somebody else's
+        if was_started_by_a_lab(server):  # another one is somebody else's
             stop_local_aws()
+
+
+def marker() -> Path:
+    """The file that names the local AWS which a lab has started."""
+    return lifecycle.folder() / "started-by-lab"
+
+
+def was_started_by_a_lab(server: lifecycle.Server) -> bool:
+    try:
+        return marker().read_text() == server.id
+    except OSError:
+        return False
 
 
 def stop_local_aws() -> None:

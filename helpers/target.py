@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.exceptions import ClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from helpers import sentences
 from helpers.localaws import keys, lifecycle
@@ -105,7 +107,17 @@ def connect_server(url: str) -> Target:
             f"SQS_COURSE_TARGET is {url!r}, which is AWS itself; for a real account use aws."
         )
     use_endpoint(url, key_for(url))
-    account = account_id()
+    try:
+        account = account_id()
+    except NoConnection:
+        raise WrongSetting(
+            f"SQS_COURSE_TARGET is {url!r}, and nothing answers there: start that server first."
+        ) from None
+    except ClientError as error:
+        raise WrongSetting(
+            f"SQS_COURSE_TARGET is {url!r}, and the server there refuses the access key ({error}). "
+            "For a local AWS take the lines that `python -m helpers.localaws env` prints."
+        ) from None
     return Target("server", f"server at {url} (account {account}, {REGION})", account, REGION)
 
 
@@ -117,7 +129,7 @@ def key_for(url: str) -> AccessKey:
     are never sent anywhere else.
     """
     ours = lifecycle.recorded()
-    if ours is not None and ours.endpoint_url == url.rstrip("/"):
+    if ours is not None and url.rstrip("/").replace("localhost", "127.0.0.1") == ours.endpoint_url:
         return ours.key
     given = os.environ.get("AWS_ACCESS_KEY_ID", "")
     if given.startswith(keys.BEGINNING):

@@ -129,6 +129,20 @@ def test_a_server_is_reached_by_its_url() -> None:
     assert boto3.client("lambda").meta.endpoint_url == server.endpoint_url
 
 
+def test_a_server_that_is_not_there_or_takes_another_key_gets_a_sentence() -> None:
+    os.environ.update(SQS_COURSE_TARGET="http://127.0.0.1:9", AWS_MAX_ATTEMPTS="1")
+    with pytest.raises(WrongSetting, match="nothing answers there: start that server first"):
+        target.connect()
+    url = lifecycle.start().server.endpoint_url.replace("127.0.0.1", "localhost")
+    os.environ["SQS_COURSE_TARGET"] = url
+    assert target.connect().name == "server"
+    with (
+        mock.patch.object(target, "key_for", return_value=target.ANY_KEY),
+        pytest.raises(WrongSetting, match="refuses the access key"),
+    ):
+        target.connect()
+
+
 @pytest.mark.parametrize(
     ("given", "used"), [("LOCALAWS000000000001", "LOCALAWS000000000001"), ("AKIAREAL", "test")]
 )

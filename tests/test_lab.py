@@ -99,6 +99,15 @@ def test_a_lab_that_started_the_local_aws_leaves_it_to_one_that_still_uses_it(
     assert list(state.glob("lab-*")) == []
 
 
+def test_the_last_lab_stops_what_a_lab_has_started(state) -> None:
+    server = lifecycle.Server("http://x", 1, 0.0, "this one", "k", "s")
+    assert not lab.was_started_by_a_lab(server)
+    lab.marker().write_text("another one")
+    assert not lab.was_started_by_a_lab(server)
+    lab.marker().write_text("this one")
+    assert lab.was_started_by_a_lab(server)
+
+
 def test_two_labs_at_once_start_one_local_aws(state) -> None:
     """Only one of them has started it, so only one of them will stop it."""
     try:

@@ -15,8 +15,8 @@ from helpers.localaws import keys, lifecycle, settings
 from helpers.localaws.keys import AccessKey
 
 OPEN = (
-    "It is open: whoever can reach it on this computer, with any access key or none, can use it "
-    "and so run code as you."
+    "It is open: whoever can reach it on this computer, with any access key, can use it and so "
+    "run code as you."
 )
 
 

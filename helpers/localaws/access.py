@@ -75,7 +75,7 @@ class Caller(NamedTuple):
 class Access:
     """Decides about each request to a server with this key.
 
-    `open_to_all`: any key will do, and none, but still from no web page.
+    `open_to_all`: any key will do, but still from no web page.
     """
 
     def __init__(self, key: AccessKey, open_to_all: bool) -> None:
@@ -87,10 +87,10 @@ class Access:
         try:
             given = signatures.read(environ)
         except signatures.Incomplete as error:
-            return self._incomplete(environ, str(error))
+            fault = INCOMPLETE._replace(message=str(error))
+            return refusal(environ, service_of(environ), fault)
         if given is None:
-            caller = Caller(service_of(environ), "")
-            return caller if self._open else refusal(environ, caller.service, NO_SIGNATURE)
+            return refusal(environ, service_of(environ), NO_SIGNATURE)
         found = self._find(given)
         if not self._open:
             fault = self._fault(environ, given, found)
@@ -102,12 +102,6 @@ class Access:
         """Whether a request for a page of the server itself shows the secret part of its key."""
         shown = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
         return hmac.compare_digest(shown.encode("latin-1"), self._key.secret.encode())
-
-    def _incomplete(self, environ: dict[str, Any], message: str) -> Caller | Answer:
-        service = service_of(environ)
-        if self._open:
-            return Caller(service, "")
-        return refusal(environ, service, INCOMPLETE._replace(message=message))
 
     def _find(self, given: Signature) -> Credentials | None:
         if given.key_id == self._key.id:

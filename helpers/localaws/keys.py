@@ -6,6 +6,7 @@ LOCALAWS, so that nobody takes it for a key of AWS.
 
 from __future__ import annotations
 
+import os
 import secrets
 import string
 from dataclasses import dataclass
@@ -13,8 +14,13 @@ from dataclasses import dataclass
 REGION = "us-east-1"
 BEGINNING = "LOCALAWS"
 ID_LENGTH, SECRET_LENGTH = 20, 40  # characters, as of AWS's own keys
-# What would get before the key, or spoil it, in the SDKs and the AWS CLI.
-IN_THE_WAY = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
+# What would get before the key, or lead somewhere else, in the SDKs and the AWS CLI.
+IN_THE_WAY = (
+    *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"),
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    *(f"AWS_ENDPOINT_URL_{name}" for name in ("SQS", "LAMBDA", "IAM", "STS", "CLOUDWATCH_LOGS")),
+)
+NOT_BY_PROXY = "127.0.0.1,localhost"
 SHELLS = ("sh", "powershell")
 
 
@@ -41,6 +47,8 @@ def variables(endpoint_url: str, key: AccessKey) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
 
 
@@ -51,9 +59,11 @@ def shell_lines(endpoint_url: str, key: AccessKey, shell: str) -> list[str]:
         removed = ", ".join(f"Env:{name}" for name in IN_THE_WAY)
         return [
             *(f'$env:{name} = "{value}"' for name, value in values.items()),
+            f'$env:NO_PROXY = "{NOT_BY_PROXY},$env:NO_PROXY"',
             f"Remove-Item {removed} -ErrorAction SilentlyContinue",
         ]
     return [
         *(f"export {name}={value}" for name, value in values.items()),
+        *(f'export {name}="{NOT_BY_PROXY},${name}"' for name in ("NO_PROXY", "no_proxy")),
         f"unset {' '.join(IN_THE_WAY)}",
     ]

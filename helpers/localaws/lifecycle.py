@@ -232,7 +232,8 @@ def recorded() -> Server | None:
     try:
         if not stat.S_ISREG(state_file().lstat().st_mode):
             return None
-        return Server(**json.loads(state_file().read_text()))
+        found = Server(**json.loads(state_file().read_text()))
+        return found if isinstance(found.pid, int) else None
     except (OSError, ValueError, TypeError):
         return None
 
