@@ -171,6 +171,8 @@ def adopt(kind: str, name: str, id: str) -> None:
         f"Adopted: {thing.kind} {thing.name}. From now on the notebooks may change and empty it, "
         "and the clean-up leaves it alone."
     )
+    if thing.owner not in (None, tags()[TAG]):
+        print(f"Its tag said {thing.owner!r} before: that learner's notebooks now leave it alone.")
 
 
 def queue_tags(queue: str) -> dict[str, str]:

@@ -263,6 +263,13 @@ def test_there_are_six_kinds(learner) -> None:
         course.adopt("bucket", "mine", "arn:aws:s3:::mine")
 
 
+def test_adopting_another_learners_thing_says_whose_it_was(learner, capsys) -> None:
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName=course.name(course.PIZZA_QUEUE), tags=ANNA)["QueueUrl"]
+    course.adopt("queue", course.name(course.PIZZA_QUEUE), steps.queue_arn(sqs, url))
+    assert "Its tag said 'anna' before" in capsys.readouterr().out
+
+
 def test_an_adopted_table_is_emptied_and_not_deleted(learner) -> None:
     dynamodb, name = boto3.client("dynamodb"), course.name(course.TABLE)
     plant_table(dynamodb, name, {})
