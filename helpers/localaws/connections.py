@@ -6,6 +6,7 @@ import selectors
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -26,7 +27,7 @@ HEAD_ENDS = b"\r\n\r\n"
 TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 _drains = threading.Semaphore(MOST_DRAINS)
-REFUSED_UNREAD = "localaws.refused_unread"  # there: its body was not read
+REFUSED_UNREAD = "localaws.refused_unread"  # in a request's environ: its body was not read
 
 
 class PatientConnections(ConnectionManager):
@@ -56,15 +57,23 @@ class PatientConnections(ConnectionManager):
                 self._changed.wait_for(lambda: self._half)
                 waiting = list(self._half.items())
             for connection, since in waiting:
-                late = time.monotonic() - since > STALL_LIMIT_S
-                if late or has_head(connection.socket):
-                    with self._changed:
-                        del self._half[connection]
-                    if late:
-                        refuse_late(connection)
-                    else:
-                        self.server.process_complete(connection)
+                try:
+                    self._look_at(connection, since)
+                except Exception:  # noqa: BLE001 (one connection must not end it for all)
+                    traceback.print_exc()
+                    self._half.pop(connection, None)
             time.sleep(LOOK_AT_HEADS_S)
+
+    def _look_at(self, connection: Any, since: float) -> None:
+        late = time.monotonic() - since > STALL_LIMIT_S
+        if not late and not has_head(connection.socket):
+            return
+        with self._changed:
+            self._half.pop(connection, None)
+        if late:
+            refuse_late(connection)
+        else:
+            self.server.process_complete(connection)
 
 
 class Gateway(Gateway_10):

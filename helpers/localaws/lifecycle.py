@@ -100,8 +100,9 @@ def folder() -> Path:
         raise wrong_folder(path, "it may not be written to")
     if belongs_to_another_user(path / "state.json"):
         raise wrong_folder(path, "another user's local AWS has its state there")
-    for each in [path, *path.parents]:
-        if others_may_write(each, sticky_is_safe=each != path):
+    real = path.resolve()  # another user could also change where a symbolic link leads to
+    for each in (path, *path.parents, real, *real.parents):
+        if others_may_write(each, sticky_is_safe=each not in (path, real)):
             raise wrong_folder(path, f"other users may write to {str(each)!r}")
     return path
 

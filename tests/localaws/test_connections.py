@@ -50,6 +50,27 @@ def test_silent_connections_keep_nobody_waiting(server, said) -> None:
         assert patient.list_queues()["ResponseMetadata"]
 
 
+def test_one_connection_that_fails_ends_the_wait_of_no_other(capsys) -> None:
+    looked_at = threading.Event()
+
+    class Heads(connections.PatientConnections):
+        def __init__(self) -> None:
+            self._changed, self._half = threading.Condition(), {"bad": 0.0}
+
+        def _look_at(self, connection: object, since: float) -> None:
+            if connection == "bad":
+                raise OSError("gone")
+            self._half.clear()
+            looked_at.set()
+
+    heads = Heads()
+    threading.Thread(target=heads._wait_for_heads, daemon=True).start()
+    poll(lambda: heads._half, lambda half: not half, "the bad one to be dropped")
+    heads.keep("good")
+    assert looked_at.wait(10)
+    assert "OSError: gone" in capsys.readouterr().err
+
+
 def test_a_head_may_come_in_pieces(server) -> None:
     aws, _ = server
     with connected(aws.endpoint_url) as client:

@@ -266,6 +266,8 @@ def test_a_folder_that_others_may_write_to_is_refused(tmp_path, mode) -> None:
     )
     if not mode & 0o1000:
         refused_folder(tmp_path / "open" / "below")
+        (tmp_path / "link").symlink_to(tmp_path / "open" / "below")
+        refused_folder(tmp_path / "link")
 
 
 @pytest.mark.skipif(not POSIX, reason="file modes")
