@@ -429,6 +429,15 @@ def test_a_dead_letter_queue_that_takes_nothing_costs_no_message(backend, monkey
     assert bodies(dead_letters.receive(1, 0)) == ["m"]
 
 
+def test_a_dead_letter_queue_deleted_at_this_moment_lets_the_message_stay(backend):
+    """It was found, and is gone before the message is moved."""
+    queue, dead_letters = make_pair(backend)
+    backend.send_message(queue.name, "m")
+    queue.receive(1, 0, 0)
+    dead_letters.store.close()
+    assert bodies(queue.receive(1, 0)) == ["m"]
+
+
 def test_two_queues_can_be_each_others_dead_letter_queue(backend):
     queue, other = make_pair(backend)
     policy = f'{{"deadLetterTargetArn": "{queue.queue_arn}", "maxReceiveCount": 1}}'
