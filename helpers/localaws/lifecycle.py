@@ -322,8 +322,12 @@ def wait_for_end(process: psutil.Process) -> None:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a process has ended, also where nobody has collected its exit status yet."""
+    """Whether a process has ended, also where nobody has collected its exit status yet.
+
+    On Linux its first thread may be over before the others are.
+    """
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
     except psutil.NoSuchProcess:
         return True
