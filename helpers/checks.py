@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 
 from helpers import course, steps
-from helpers.belongings import (
+from helpers.account.belongings import (
     Thing,
     find_triggers,
     ignore_missing,
@@ -23,11 +23,11 @@ from helpers.belongings import (
     look_at_role,
     look_at_table,
 )
+from helpers.account.names import TAG, tags
 from helpers.clean_up import find, goes
-from helpers.experiments import Experiment, printed
+from helpers.evidence.recorder import read_dead_letters
+from helpers.experiments.experiment import Experiment, printed
 from helpers.logs import log_group, wait_for_line
-from helpers.names import TAG, tags
-from helpers.recorder import read_dead_letters
 from helpers.waiting import wait_until
 
 HOW_TO_TAG = {

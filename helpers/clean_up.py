@@ -15,10 +15,10 @@ import boto3
 import pandas as pd
 from botocore.exceptions import ClientError
 
-from helpers import belongings
-from helpers.belongings import ADOPTED, Thing, ignore_missing
+from helpers.account import belongings
+from helpers.account.belongings import ADOPTED, Thing, ignore_missing
+from helpers.account.names import TAG
 from helpers.logs import log_group
-from helpers.names import TAG
 from helpers.waiting import wait_until
 
 ORDER = ("trigger", "function", "queue", "table", "role", "log group")

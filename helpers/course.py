@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import boto3
 
-from helpers import belongings, names, sentences, steps
-from helpers.logs import log_group, wait_for_line
-from helpers.names import (
+from helpers import steps
+from helpers.account import belongings, names, sentences
+from helpers.account.names import (
     BREAK_IT,
     EXPERIMENTS,
     FUNCTION,
@@ -34,7 +34,8 @@ from helpers.names import (
     name,
     tags,
 )
-from helpers.target import WrongSetting, connect
+from helpers.account.target import WrongSetting, connect
+from helpers.logs import log_group, wait_for_line
 from helpers.waiting import wait_until
 
 __all__ = [  # a notebook needs one module for its names and its first cell

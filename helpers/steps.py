@@ -15,7 +15,7 @@ import re
 import zipfile
 from typing import Any
 
-from helpers.belongings import (
+from helpers.account.belongings import (
     as_list,
     find_queues,
     look_at_function,

@@ -10,7 +10,7 @@ from unittest import mock
 import boto3
 import pytest
 
-from helpers import target
+from helpers.account import target
 from helpers.localaws import lifecycle, settings
 from tests.conformance import kit
 

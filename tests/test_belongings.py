@@ -9,9 +9,11 @@ from unittest import mock
 import boto3
 import pytest
 
-from helpers import belongings, checks, clean_up, course, experiments, faults, names, steps
-from helpers.belongings import NotOurs
-from helpers.experiments import Experiment
+from helpers import checks, clean_up, course, experiments, steps
+from helpers.account import belongings, names
+from helpers.account.belongings import NotOurs
+from helpers.experiments import faults
+from helpers.experiments.experiment import Experiment
 from helpers.logs import log_group
 from tests.test_look_alikes import (
     Clients,

@@ -9,7 +9,11 @@ import pandas as pd
 import pytest
 from matplotlib import image
 
-from helpers import chart_style, charts, life_lines, recorder
+from helpers import charts
+from helpers.charts import drawing
+from helpers.charts import lanes as life_lines
+from helpers.charts import style as chart_style
+from helpers.evidence import recorder
 
 ZERO = pd.Timestamp(1_790_000_000_000, unit="ms", tz="UTC")
 SENT_S = {"a": 0.0, "b": 0.1, "c": 0.2, "d": 0.3}
@@ -170,7 +174,7 @@ def test_a_chart_can_be_read(name: str, monkeypatch) -> None:
         drawn.append((figure, figure._suptitle or figure.axes[0]._left_title))
         return chart_style.Chart(b"", text)
 
-    for module in (charts, life_lines):
+    for module in (drawing, life_lines):
         monkeypatch.setattr(module, "make_chart", keep)
     CHARTS[name][0]()
     [(figure, title)] = drawn
@@ -184,7 +188,7 @@ def test_a_chart_can_be_read(name: str, monkeypatch) -> None:
 
 
 def test_a_slow_first_start_makes_no_later_try_too_early() -> None:
-    assert charts.starts_of(DOUBLED).to_dict() == pytest.approx({1: 0.35, 2: 1.02, 3: 3.1})
+    assert drawing.starts_of(DOUBLED).to_dict() == pytest.approx({1: 0.35, 2: 1.02, 3: 3.1})
     text = charts.retry_schedule(DOUBLED, 1).text
     assert text == "Retries with a first pause of 1 s. plain: 3 tries, 0 earlier than expected."
 
@@ -283,7 +287,7 @@ def test_the_title_of_one_life_line(dead, title: str) -> None:
     ("minutes", "running"), [(0, 5), (1, 305), (4, 1205), (4.15, 1250), (60, 1250)]
 )
 def test_the_rule_of_aws(minutes: float, running: float) -> None:
-    assert charts.allowed_by_aws(minutes) == pytest.approx(running)
+    assert drawing.allowed_by_aws(minutes) == pytest.approx(running)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ import pytest
 from botocore.exceptions import ClientError
 from tenacity import wait_none
 
-from helpers import belongings, charts, checks, clean_up, course, logs, steps, target, waiting
+from helpers import charts, checks, clean_up, course, logs, steps, waiting
+from helpers.account import belongings, target
+from helpers.account.target import WrongSetting
 from helpers.localaws import lifecycle
-from helpers.target import WrongSetting
 from tests.conftest import fresh_prefix
 
 SERVICES = ("sqs", "iam", "lambda", "logs", "sts", "s3")

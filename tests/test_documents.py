@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from helpers import faults
 from helpers.course import NOTEBOOKS
-from helpers.localaws import executor, poller, settings, sqs
+from helpers.experiments import faults
+from helpers.localaws import settings
+from helpers.localaws.queues import backend as sqs
+from helpers.localaws.runtime import executor
+from helpers.localaws.triggers import poller
 from tests.notebook_files import ROOT, markdown, read
 from tests.test_project import HELPERS, PROJECT
 
@@ -90,25 +94,25 @@ def test_every_guide_can_be_reached_from_the_readme() -> None:
 # -- the layout --------------------------------------------------------------------------
 
 
-def modules_of_the_layout(indent: str) -> list[str]:
-    """The names on the rows of the tree with this indent, what follows # left out."""
-    rows = re.findall(rf"^{indent}[├└]── ([^#/\n]+)#", layout(), re.M)
-    return [name for row in rows for name in row.split()]
-
-
 def layout() -> str:
     return re.search(r"## Layout\n.*?```\n(.*?)```", text_of(README), re.S)[1]
 
 
-LOCALAWS = [path for path in HELPERS if path.parent.name == "localaws"]
-KIT = [path for path in HELPERS if path not in LOCALAWS]
+FOLDERS = {path.parent.relative_to(ROOT / "helpers") for path in HELPERS}
 
 
-@pytest.mark.parametrize(("indent", "files"), [("", KIT), ("    ", LOCALAWS)])
-def test_the_layout_names_every_module_once(indent: str, files: list[Path]) -> None:
-    there = [path.stem for path in files if path.stem != "__init__"]
-    assert len(there) > 10
-    assert sorted(modules_of_the_layout(indent)) == sorted(there)
+@pytest.mark.parametrize(("indent", "inside"), [("", ""), ("    ", "localaws")])
+def test_the_layout_names_every_folder_once(indent: str, inside: str) -> None:
+    there = [path.name for path in FOLDERS if path.name and path.parent == Path(inside)]
+    assert len(there) > 4
+    named = re.findall(rf"^{indent}[├└]── (\w+)/  +\S", layout(), re.M)
+    assert sorted(named) == sorted(there)
+
+
+@pytest.mark.parametrize("folder", sorted(FOLDERS), ids=str)
+def test_a_folder_says_what_it_is_for(folder: Path) -> None:
+    init = (ROOT / "helpers" / folder / "__init__.py").read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(init))
 
 
 def test_the_layout_names_the_folders() -> None:

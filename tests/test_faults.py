@@ -15,8 +15,9 @@ from typing import Any
 import boto3
 import pytest
 
-from helpers import clean_up, course, experiments, faults, steps
-from helpers.experiments import Experiment
+from helpers import clean_up, course, experiments, steps
+from helpers.experiments import faults
+from helpers.experiments.experiment import Experiment
 from helpers.logs import log_group
 from helpers.waiting import wait_until
 from tests.notebook_files import read

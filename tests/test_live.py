@@ -7,9 +7,10 @@ import threading
 import boto3
 import pytest
 
-from helpers import experiments, live
-from helpers.chart_style import Chart
-from helpers.target import WrongSetting
+from helpers import experiments
+from helpers.account.target import WrongSetting
+from helpers.charts.style import Chart
+from helpers.experiments import live
 
 pytestmark = pytest.mark.usefixtures("environment")
 FAILS_ONCE = """\

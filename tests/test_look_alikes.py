@@ -18,8 +18,9 @@ from unittest import mock
 import boto3
 import pytest
 
-from helpers import clean_up, course, logs, names, steps, target
-from helpers.belongings import NotOurs, as_list
+from helpers import clean_up, course, logs, steps
+from helpers.account import names, target
+from helpers.account.belongings import NotOurs, as_list
 from helpers.logs import log_group, read_events
 from helpers.waiting import wait_until
 from tests.conftest import fresh_prefix

@@ -86,7 +86,10 @@ def test_every_import_keeps_to_the_layers() -> None:
 
 
 def test_worker_imports_awslambdaric_and_the_standard_library_only() -> None:
-    roots = {name.split(".")[0] for name in imports(ROOT / "helpers" / "localaws" / "worker.py")}
+    roots = {
+        name.split(".")[0]
+        for name in imports(ROOT / "helpers" / "localaws" / "runtime" / "worker.py")
+    }
     assert roots - sys.stdlib_module_names == {"awslambdaric"}
 
 

@@ -11,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from helpers import sentences, target
+from helpers.account import sentences, target
 from helpers.localaws import lifecycle
 from tests.localaws.kit import POSIX, command, own_server, server_pid
 

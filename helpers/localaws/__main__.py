@@ -109,8 +109,8 @@ def run(options: Any) -> int:
     settings.check()
     idle_s = settings.idle_seconds()
     settings.forget_foreign_settings()
-    from helpers.localaws.access import Access  # moto takes a second to import
-    from helpers.localaws.server import serve
+    from helpers.localaws.front.access import Access  # moto takes a second to import
+    from helpers.localaws.front.server import serve
 
     key, server_id = keys.make_access_key(), options.recorded_as
     folder = lifecycle.folder() if server_id else Path(tempfile.mkdtemp(prefix="localaws-"))

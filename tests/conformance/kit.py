@@ -19,7 +19,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from helpers import steps, target
+from helpers import steps
+from helpers.account import target
 from helpers.localaws.keys import AccessKey
 from helpers.localaws.settings import RETRY_PAUSE_S
 from helpers.waiting import wait_until, when_role_is_ready

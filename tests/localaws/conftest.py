@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from moto.sqs import models as moto_sqs
 
-from helpers.localaws import housekeeping
-from helpers.localaws.sqs import Backend
+from helpers.localaws.queues import housekeeping
+from helpers.localaws.queues.backend import Backend
 from tests.conformance.kit import REGION
 from tests.localaws.kit import ACCOUNT
 

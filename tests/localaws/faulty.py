@@ -13,20 +13,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from helpers.localaws import server  # isort: skip  # moto is imported after its settings
-from helpers.localaws import (
-    environments,
-    invocations,
-    lifecycle,
-    logs,
-    packages,
-    permissions,
-    poller,
-    raw_output,
-    worker_process,
-)
+from helpers.localaws.front import server  # isort: skip  # moto is imported after its settings
+from helpers.localaws import lifecycle
 from helpers.localaws.__main__ import main
-from helpers.localaws.messages import MessageStore
+from helpers.localaws.invocations import invoke as invocations
+from helpers.localaws.logs import stream as logs
+from helpers.localaws.permissions import roles as permissions
+from helpers.localaws.queues.message_store import MessageStore
+from helpers.localaws.runtime import environment, packages, raw_output, worker_process
+from helpers.localaws.triggers import poller
 
 CHANCE = 0.01
 PLACES = [
@@ -37,7 +32,7 @@ PLACES = [
     (raw_output.RawOutput, "up_to"),
     (raw_output.RawOutput, "for_worker"),
     (worker_process.WorkerProcess, "__init__"),
-    (environments.Environment, "_make_ready"),
+    (environment.Environment, "_make_ready"),
     (packages.Packages, "borrow"),
     (invocations, "role_credentials"),
     (permissions, "refusal"),  # each check of a role

@@ -17,11 +17,12 @@ from unittest import mock
 from moto.logs.models import logs_backends
 
 from helpers import steps
-from helpers.localaws import lifecycle, logs_api
-from helpers.localaws.environments import Function
-from helpers.localaws.executor import Executor
+from helpers.localaws import lifecycle
 from helpers.localaws.keys import AccessKey
 from helpers.localaws.lifecycle import CHECKOUT, has_ended
+from helpers.localaws.logs import backend as logs_api
+from helpers.localaws.runtime.environment import Function
+from helpers.localaws.runtime.executor import Executor
 from tests.conformance.kit import REGION, Aws, access_keys, poll
 
 ACCOUNT = "123456789012"

@@ -28,10 +28,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials as SigningCredentials
 
-from helpers.localaws import access, signatures
-from helpers.localaws.access import Access, Caller
+from helpers.localaws.front import access, signatures
+from helpers.localaws.front.access import Access, Caller
 from helpers.localaws.keys import AccessKey, make_access_key, shell_lines
-from helpers.localaws.sts import Credentials
+from helpers.localaws.permissions.sts import Credentials
 from tests.conformance.kit import HEAD, REGION, Aws, refusal
 from tests.localaws.kit import command, own_server, state
 

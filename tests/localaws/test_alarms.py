@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from helpers.localaws.alarms import Alarms
+from helpers.localaws.runtime.alarms import Alarms
 
 
 def test_an_alarm_waits_for_no_other() -> None:

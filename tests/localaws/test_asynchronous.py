@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from moto.awslambda.exceptions import UnknownFunctionException
 
-from helpers.localaws import asynchronous, destinations
-from helpers.localaws.asynchronous import AsynchronousInvocations
-from helpers.localaws.environments import Result
-from helpers.localaws.executor import ACCOUNT_CONCURRENCY, Stopped, Throttled
+from helpers.localaws.invocations import asynchronous, destinations
+from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
+from helpers.localaws.runtime.environment import Result
+from helpers.localaws.runtime.executor import ACCOUNT_CONCURRENCY, Stopped, Throttled
 
 FUNCTION = SimpleNamespace(function_name="f", reserved_concurrency=None, dead_letter_arn=None)
 

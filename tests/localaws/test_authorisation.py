@@ -10,7 +10,7 @@ import pytest
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
-from helpers.localaws import authorisation
+from helpers.localaws.front import authorisation
 
 ACCOUNT = "123456789012"
 LAMBDA = f"arn:aws:lambda:us-east-1:{ACCOUNT}"

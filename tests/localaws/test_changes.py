@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from moto.iam.models import IAMBackend
 
-from helpers.localaws import mappings, permissions
-from helpers.localaws.mappings import MappingsMixin
-from helpers.localaws.move_tasks import COMPLETED, FAILED, MOST_LISTED
+from helpers.localaws.permissions import roles as permissions
+from helpers.localaws.queues.move_tasks import COMPLETED, FAILED, MOST_LISTED
+from helpers.localaws.triggers import mappings
+from helpers.localaws.triggers.mappings import MappingsMixin
 from tests.conformance.kit import REGION, poll
 from tests.localaws.kit import ACCOUNT, make_pair
 

@@ -15,8 +15,8 @@ import psutil
 import pytest
 from botocore.config import Config
 
-from helpers.localaws import connections
-from helpers.localaws.server import THREADS
+from helpers.localaws.front import connections
+from helpers.localaws.front.server import THREADS
 from tests.conformance.kit import Aws, poll, refusal
 from tests.localaws.kit import own_server, server_pid
 from tests.localaws.test_access import AWSRequest, Signer, SigningCredentials

@@ -21,9 +21,11 @@ from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClie
 from moto.iam.models import iam_backends
 
 from helpers import steps
-from helpers.localaws import function_rules, functions, mappings
-from helpers.localaws.executor import Stopped
-from helpers.localaws.invocations import InvokeResponses
+from helpers.localaws.functions import backend as functions
+from helpers.localaws.functions import refusals as function_rules
+from helpers.localaws.invocations.invoke import InvokeResponses
+from helpers.localaws.runtime.executor import Stopped
+from helpers.localaws.triggers import mappings
 from tests.conformance.kit import REGION, unique
 from tests.localaws.kit import ACCOUNT, threads_take_turns_often
 

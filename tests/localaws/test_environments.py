@@ -20,11 +20,17 @@ from typing import Any
 import psutil
 import pytest
 
-from helpers.localaws import environments, executor, logs_api, packages, raw_output
-from helpers.localaws.environments import MAX_RESPONSE_BYTES, Environment, Function, read_frame
-from helpers.localaws.logs import MAX_EVENT_BYTES, LogStream
-from helpers.localaws.raw_output import RawOutput
-from helpers.localaws.worker_process import WorkerProcess
+from helpers.localaws.logs import backend as logs_api
+from helpers.localaws.logs.stream import MAX_EVENT_BYTES, LogStream
+from helpers.localaws.runtime import environment, executor, packages, raw_output
+from helpers.localaws.runtime.environment import (
+    MAX_RESPONSE_BYTES,
+    Environment,
+    Function,
+    read_frame,
+)
+from helpers.localaws.runtime.raw_output import RawOutput
+from helpers.localaws.runtime.worker_process import WorkerProcess
 from tests.conformance.kit import HEAD, poll, unique
 from tests.localaws.kit import (
     ACCOUNT,
@@ -40,7 +46,7 @@ from tests.localaws.kit import (
 ECHO_SOURCE = HEAD + "    print('one line')\n    return event\n"
 ECHO = make_function(ECHO_SOURCE, "echo")
 PID = "import os\n" + HEAD + "    return os.getpid()\n"
-RUNTIME = Path(environments.__file__).parent
+LOCALAWS = Path(environment.__file__).parents[1]
 
 
 class Fault(Exception):
@@ -56,7 +62,7 @@ class Saboteur:
 
     def __call__(self, frame: FrameType, event: str, _argument: Any) -> None:
         code = frame.f_code
-        if event == "call" and Path(code.co_filename).parent == RUNTIME:
+        if event == "call" and LOCALAWS in Path(code.co_filename).parents:
             self.seen[code.co_qualname] += 1
             if code.co_qualname == self._victim:
                 sys.settrace(None)
@@ -169,7 +175,7 @@ def test_an_environment_that_ends_at_work_is_ended_once(tmp_path) -> None:
 @pytest.mark.parametrize("what", ["role_credentials", "may_write_logs", "raw output"])
 def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch, what) -> None:
     with own_executor(tmp_path) as runs:
-        owner, name = (environments, "RawOutput") if what == "raw output" else (runs, f"_{what}")
+        owner, name = (environment, "RawOutput") if what == "raw output" else (runs, f"_{what}")
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, lambda _argument: 1 / 0)
             for _ in range(3):
@@ -451,7 +457,7 @@ class Endless:
 
 
 def test_of_a_large_frame_no_more_is_kept_than_shows_its_size() -> None:
-    pipe = Endless(environments.FRAME_HEAD.pack(b"R", 0, 2**32 - 1))
+    pipe = Endless(environment.FRAME_HEAD.pack(b"R", 0, 2**32 - 1))
     kind, _, data = read_frame(pipe)
     assert (kind, len(data)) == (b"R", MAX_RESPONSE_BYTES + 1)
     assert pipe.largest <= MAX_RESPONSE_BYTES + 1

@@ -10,9 +10,9 @@ import zipfile
 import pytest
 
 from helpers import steps
-from helpers.localaws.environments import Function
-from helpers.localaws.executor import Executor
-from helpers.localaws.packages import unpack
+from helpers.localaws.runtime.environment import Function
+from helpers.localaws.runtime.executor import Executor
+from helpers.localaws.runtime.packages import unpack
 from tests.conformance.kit import HEAD, REGION, Aws, Declared, poll
 from tests.localaws.kit import POSIX, kill_hard, own_server, wait_gone
 

@@ -20,8 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from helpers.localaws import lifecycle, settings
 from helpers.localaws.__main__ import main
+from helpers.localaws.front.server import THREADS
 from helpers.localaws.lifecycle import has_ended
-from helpers.localaws.server import THREADS
 from tests.conformance.kit import Aws, poll
 from tests.localaws.kit import (
     POSIX,

@@ -11,8 +11,8 @@ import pytest
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import logs_backends
 
-from helpers.localaws import logs_api
-from helpers.localaws.logs import LogStream
+from helpers.localaws.logs import backend as logs_api
+from helpers.localaws.logs.stream import LogStream
 from tests.conformance.kit import REGION, unique
 from tests.localaws.kit import ACCOUNT, threads_take_turns_often
 

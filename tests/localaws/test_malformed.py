@@ -177,8 +177,8 @@ def test_an_odd_length_is_no_error_of_the_server(aws, length) -> None:
 
 
 def test_our_own_fault_is_said_to_be_one(monkeypatch) -> None:
-    from helpers.localaws import malformed
-    from helpers.localaws.access import Caller
+    from helpers.localaws.front import malformed
+    from helpers.localaws.front.access import Caller
 
     environ: dict[str, Any] = {
         "HTTP_X_AMZ_TARGET": "AmazonSQS.ListQueues",

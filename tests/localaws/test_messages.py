@@ -19,10 +19,11 @@ import pytest
 from moto.core.request import Request
 from moto.sqs.exceptions import QueueDoesNotExist
 
-from helpers.localaws import housekeeping, messages, sqs
-from helpers.localaws.messages import MessageStore, Settings
-from helpers.localaws.sqs import Backend
-from helpers.localaws.sqs_answers import CLIENT_IS_GONE, Responses
+from helpers.localaws.queues import backend as sqs
+from helpers.localaws.queues import housekeeping, message_store
+from helpers.localaws.queues.answers import CLIENT_IS_GONE, Responses
+from helpers.localaws.queues.backend import Backend
+from helpers.localaws.queues.message_store import MessageStore, Settings
 from tests.conformance.kit import REGION
 from tests.localaws.kit import ACCOUNT, make_pair
 
@@ -49,7 +50,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(messages, "now_ms", lambda: made.ms)
+    monkeypatch.setattr(message_store, "now_ms", lambda: made.ms)
     return made
 
 
@@ -74,7 +75,7 @@ def new_message(body: str) -> Any:
         id=f"id-{next(_numbers)}",
         body=body,
         group_id=body.partition("-")[0],
-        sent_timestamp=messages.now_ms(),
+        sent_timestamp=message_store.now_ms(),
         approximate_receive_count=0,
         approximate_first_receive_timestamp=0,
         receipt_handle=None,
@@ -360,14 +361,14 @@ def test_what_was_delivered_does_not_change_with_the_next_delivery(standard, clo
 @pytest.mark.parametrize("text", ["garbage", "", "Z2FyYmFnZQ==", "äöü"])
 def test_LS_116_a_handle_that_this_queue_did_not_make(text):
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-        messages.read_handle(ARN, text)
+        message_store.read_handle(ARN, text)
 
 
 def test_LS_116_handles_are_read_back_by_their_own_queue_only():
-    handle = messages.make_handle(ARN, "id", 3)
-    assert messages.read_handle(ARN, handle) == ("id", 3)
+    handle = message_store.make_handle(ARN, "id", 3)
+    assert message_store.read_handle(ARN, handle) == ("id", 3)
     with pytest.raises(ValueError, match=re.escape(handle)):
-        messages.read_handle(ARN + "-other", handle)
+        message_store.read_handle(ARN + "-other", handle)
 
 
 # -- dead letters that meet other things -------------------------------------------------------
@@ -553,11 +554,9 @@ SENT_MIB = 60
 GROWTH = """
 import gc, sys
 import psutil
-from helpers.localaws import housekeeping, messages, sqs
-from helpers.localaws.sqs import Backend
-from helpers.localaws.sqs_answers import CLIENT_IS_GONE, Responses
-from tests.conformance.kit import REGION
-from tests.localaws.kit import ACCOUNT, make_pair
+from helpers.localaws.queues import housekeeping
+from helpers.localaws.queues import message_store as messages
+from helpers.localaws.queues.backend import Backend
 from moto.sqs.models import sqs_backends
 
 MIB = 2**20
@@ -692,7 +691,7 @@ def test_nothing_is_taken_for_a_client_that_is_gone():
 
 
 def test_a_wait_ends_soon_after_its_client(monkeypatch):
-    monkeypatch.setattr(messages, "ASK_EVERY_S", 0.01)
+    monkeypatch.setattr(message_store, "ASK_EVERY_S", 0.01)
     answers = iter([False, False, True])
     assert receive(MessageStore(ARN, fifo=False), wait_s=20, give_up=lambda: next(answers)) == []
     assert list(answers) == []
@@ -701,7 +700,7 @@ def test_a_wait_ends_soon_after_its_client(monkeypatch):
 @pytest.mark.parametrize("there", [True, False])
 def test_the_front_tells_a_receive_whether_its_client_is_gone(backend, monkeypatch, there):
     """As a callable in the WSGI environ of the request; nobody is gone where there is none."""
-    monkeypatch.setattr(messages, "ASK_EVERY_S", 0.01)
+    monkeypatch.setattr(message_store, "ASK_EVERY_S", 0.01)
     backend.create_queue("q")
     asked: list[bool] = []
     gone = {CLIENT_IS_GONE: lambda: bool(asked.append(True)) or len(asked) > 2} if there else {}

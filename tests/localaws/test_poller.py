@@ -13,23 +13,23 @@ from typing import Any
 import pytest
 from moto.awslambda.exceptions import UnknownFunctionException
 
-from helpers.localaws import poller as poller_module
-from helpers.localaws.environments import Result
-from helpers.localaws.executor import Throttled
-from helpers.localaws.messages import now_ms
-from helpers.localaws.poller import (
-    MAX_EVENT_BYTES,
-    Delivery,
-    Poller,
-    visible_again_ms,
-    within_limit,
-)
-from helpers.localaws.records import (
+from helpers.localaws.queues.message_store import now_ms
+from helpers.localaws.runtime.environment import Result
+from helpers.localaws.runtime.executor import Throttled
+from helpers.localaws.triggers import poller as poller_module
+from helpers.localaws.triggers.event import (
     encode_record,
     failed_ids,
     is_valid_pattern,
     make_event,
     matches,
+)
+from helpers.localaws.triggers.poller import (
+    MAX_EVENT_BYTES,
+    Delivery,
+    Poller,
+    visible_again_ms,
+    within_limit,
 )
 from tests.conformance.kit import poll
 from tests.localaws.kit import POSIX

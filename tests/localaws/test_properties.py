@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from helpers.localaws import messages
-from helpers.localaws.messages import MessageStore, Settings, read_handle
-from helpers.localaws.records import failed_ids, is_valid_pattern, matches
+from helpers.localaws.queues import message_store
+from helpers.localaws.queues.message_store import MessageStore, Settings, read_handle
+from helpers.localaws.triggers.event import failed_ids, is_valid_pattern, matches
 
 
 def tries(count: int, **others: Any) -> settings:
@@ -312,7 +312,7 @@ class Queue(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 1_800_000_000_000
-        self.clock = mock.patch.object(messages, "now_ms", lambda: self.now)  # noqa: PT008 (it moves)
+        self.clock = mock.patch.object(message_store, "now_ms", lambda: self.now)  # noqa: PT008 (it moves)
         self.clock.start()
         self.sides = {SOURCE: Side(self.fifo), DEAD_LETTERS: Side(self.fifo)}
         self.numbers = itertools.count(1)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from moto.core.request import Request
 
-from helpers.localaws.sqs_answers import Responses
+from helpers.localaws.queues.answers import Responses
 from tests.conformance.kit import REGION
 from tests.localaws.kit import ACCOUNT
 

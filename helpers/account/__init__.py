@@ -1,0 +1,1 @@
+"""Which AWS a notebook talks to, and what there belongs to the course."""

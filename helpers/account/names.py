@@ -1,0 +1,87 @@
+"""The names of all that the course makes, by the notebook that makes or changes it.
+
+What stands here is without the learner's prefix; `name` puts it before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from helpers.account.target import prefix
+
+QUEUE, ROLE, FUNCTION = "DemoQueueLambda", "ProcessSQSMessageRole", "ProcessSQSMessage"
+PIZZA_QUEUE, PRACTICE_QUEUE, PRACTICE_ROLE = "PizzaOrders", "PracticeQueue", "PracticeRole"
+PRACTICE_FUNCTION = "PracticeFunction"
+TABLE, JOBS_QUEUE, POLLED_QUEUE = "ProcessedOrders", "VideoJobs", "PolledQueue"
+# Each has a queue, a dead-letter queue, a function and a role of its own: see experiments.py.
+BREAK_IT = "BreakIt"
+EXPERIMENTS = ("Retries", "Throughput", "Orders", "Videos", "AuditLog", BREAK_IT)
+TAG = "sqs-lambda-course"
+
+
+def name(text: str) -> str:
+    """A name with the learner's prefix before it, if one is set."""
+    return prefix() + text
+
+
+def tags() -> dict[str, str]:
+    """The tag on everything that this course run makes."""
+    return {TAG: prefix().rstrip("-") or "default"}
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of queues, functions, roles and tables, without the prefix."""
+
+    queues: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+
+    def __add__(self, other: Names) -> Names:
+        """The names of both, each of them once."""
+        return Names(
+            tuple(dict.fromkeys(self.queues + other.queues)),
+            tuple(dict.fromkeys(self.functions + other.functions)),
+            tuple(dict.fromkeys(self.roles + other.roles)),
+            tuple(dict.fromkeys(self.tables + other.tables)),
+        )
+
+
+def of_experiment(experiment: str, suffix: str = "") -> Names:
+    """What an experiment is made of. `suffix` is ".fifo" for FIFO queues, else ""."""
+    queues = (f"{experiment}{suffix}", f"{experiment}-dlq{suffix}")
+    return Names(queues, (experiment,), (f"{experiment}Role",))
+
+
+def of_steps(before: int) -> Names:
+    """What the steps before this one (2 to 8) leave behind."""
+    return Names((QUEUE,), (FUNCTION,) if before > 3 else (), (ROLE,) if before > 2 else ())
+
+
+WRITES = {
+    "00_start_here": Names(queues=(PIZZA_QUEUE,)),
+    "01_create_queue": Names(queues=(QUEUE, PRACTICE_QUEUE)),
+    "02_create_role": of_steps(before=3) + Names(roles=(PRACTICE_ROLE,)),
+    "03_create_function": of_steps(before=4) + Names(functions=(PRACTICE_FUNCTION,)),
+    "04_add_trigger": of_steps(before=5),
+    "05_write_handler": of_steps(before=6),
+    "06_send_message": of_steps(before=7) + Names(queues=(PRACTICE_QUEUE,)),
+    "07_check_logs": of_steps(before=8),
+    "08_retries": of_experiment("Retries") + Names(tables=(TABLE,)),
+    "09_throughput": of_experiment("Throughput") + Names(queues=(POLLED_QUEUE,)),
+    "10_use_cases": of_experiment("Orders")
+    + of_experiment("Videos")
+    + of_experiment("AuditLog", ".fifo")
+    + Names(queues=(JOBS_QUEUE,), tables=(TABLE,)),
+    "11_break_it": of_experiment(BREAK_IT) + Names(tables=(TABLE,)),
+    "99_clean_up": Names(),  # it deletes what is ours, whatever else there is
+}
+NOTEBOOKS = tuple(WRITES)
+EVERYTHING = sum(
+    [
+        *WRITES.values(),
+        *(of_experiment(each, suffix) for each in EXPERIMENTS for suffix in ("", ".fifo")),
+    ],
+    Names(),
+)

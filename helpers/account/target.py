@@ -1,0 +1,197 @@
+"""Which AWS the cells talk to: one setting, three targets.
+
+| SQS_COURSE_TARGET | what boto3 talks to |
+|---|---|
+| `local` (default) | the local AWS of this checkout, started if it does not run |
+| an http(s) URL | any other AWS-compatible server |
+| `aws` | a real account: SQS_COURSE_ACCOUNT must name the account id you expect |
+
+SQS_COURSE_PREFIX is put before every name, so that several learners can share an account.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.exceptions import ClientError
+from botocore.exceptions import ConnectionError as NoConnection
+
+from helpers.account import sentences
+from helpers.localaws import keys, lifecycle
+from helpers.localaws.keys import AccessKey
+
+ANY_KEY = AccessKey("test", "test")  # other servers take any
+REGION = "us-east-1"
+AWS_ITSELF = ("amazonaws.com", "amazonaws.com.cn", ".api.aws", "amazonaws.eu")
+# Variables that could point boto3 at another account or endpoint than the target's.
+FOREIGN_VARIABLES = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+)
+
+
+class WrongSetting(ValueError):
+    """A setting of the course has a value that is not allowed."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the cells talk to. `name` is one of "local", "server" and "aws"."""
+
+    name: str
+    description: str
+    account: str
+    region: str
+    note: str | None = None
+
+
+def connect() -> Target:
+    """Point boto3 in this process at the chosen target, and say what it is.
+
+    Changes environment variables that boto3 reads. Raises WrongSetting for a setting that
+    is not allowed, and for a real account that is not the expected one.
+    """
+    wanted = os.environ.get("SQS_COURSE_TARGET") or "local"
+    prefix()
+    if wanted == "local":
+        return connect_local()
+    if wanted == "aws":
+        return connect_aws()
+    return connect_server(wanted)
+
+
+def prefix() -> str:
+    """The learner's prefix, for example "anna-"; "" when there is none."""
+    text = os.environ.get("SQS_COURSE_PREFIX", "")
+    if not re.fullmatch(r"[A-Za-z0-9-]{0,20}", text):
+        raise WrongSetting(
+            f"SQS_COURSE_PREFIX is {text!r}; use up to 20 letters, digits and hyphens."
+        )
+    if text.rstrip("-") == "default":
+        raise WrongSetting(
+            f"SQS_COURSE_PREFIX is {text!r}, which is the tag of a learner without a prefix; use "
+            "another word."
+        )
+    return text
+
+
+def connect_local() -> Target:
+    server, note, _ = lifecycle.start()
+    use_endpoint(server.endpoint_url, server.key)
+    sentences.watch(server)
+    account = account_id()
+    return Target(
+        "local", f"local AWS on this computer (account {account}, {REGION})", account, REGION, note
+    )
+
+
+def connect_server(url: str) -> Target:
+    host = host_of(url)
+    if not host:
+        raise WrongSetting(
+            f"SQS_COURSE_TARGET is {url!r}; use local, aws, or a URL such as http://localhost:4566."
+        )
+    if host.endswith(AWS_ITSELF):
+        raise WrongSetting(
+            f"SQS_COURSE_TARGET is {url!r}, which is AWS itself; for a real account use aws."
+        )
+    use_endpoint(url, key_for(url))
+    try:
+        account = account_id()
+    except NoConnection:
+        raise WrongSetting(
+            f"SQS_COURSE_TARGET is {url!r}, and nothing answers there: start that server first."
+        ) from None
+    except ClientError as error:
+        raise WrongSetting(
+            f"SQS_COURSE_TARGET is {url!r}, and the server there refuses the access key ({error}). "
+            "For a local AWS take the lines that `python -m helpers.localaws env` prints."
+        ) from None
+    return Target("server", f"server at {url} (account {account}, {REGION})", account, REGION)
+
+
+def key_for(url: str) -> AccessKey:
+    """The access key for a server: that of a local AWS, or one that any other server takes.
+
+    A local AWS that was started by hand has its key in AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY, as `python -m helpers.localaws env` sets them. Keys of a real account
+    are never sent anywhere else.
+    """
+    ours = lifecycle.recorded()
+    if ours is not None and url.rstrip("/").replace("localhost", "127.0.0.1") == ours.endpoint_url:
+        return ours.key
+    given = os.environ.get("AWS_ACCESS_KEY_ID", "")
+    if given.startswith(keys.BEGINNING):
+        return AccessKey(given, os.environ.get("AWS_SECRET_ACCESS_KEY", ""))
+    return ANY_KEY
+
+
+def host_of(url: str) -> str | None:
+    """The host of an http(s) URL; None for anything else."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises ValueError for a port that is no number
+    except ValueError:
+        return None
+    return parts.hostname if parts.scheme in ("http", "https") else None
+
+
+def connect_aws() -> Target:
+    expected = os.environ.get("SQS_COURSE_ACCOUNT", "")
+    if not re.fullmatch(r"\d{12}", expected):
+        raise WrongSetting(
+            f"SQS_COURSE_TARGET is aws and SQS_COURSE_ACCOUNT is {expected!r}; set it to the "
+            "12-digit id of the account that you mean to use."
+        )
+    region = boto3.Session().region_name or REGION
+    os.environ["AWS_DEFAULT_REGION"] = region
+    account = account_id()
+    if account != expected:
+        raise WrongSetting(
+            f"Your credentials belong to account {account}, and SQS_COURSE_ACCOUNT is "
+            f"{expected}. Nothing has been changed."
+        )
+    return Target("aws", f"AWS account {account} in {region}: this can cost money", account, region)
+
+
+def use_endpoint(url: str, key: AccessKey) -> None:
+    """Let boto3 use this endpoint and key for every service, and nothing else of this machine."""
+    for name in list(os.environ):
+        if name in FOREIGN_VARIABLES or name.startswith("AWS_ENDPOINT_URL"):
+            del os.environ[name]
+    os.environ.update(
+        AWS_ENDPOINT_URL=url,
+        AWS_ACCESS_KEY_ID=key.id,
+        AWS_SECRET_ACCESS_KEY=key.secret,
+        AWS_DEFAULT_REGION=REGION,
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        AWS_EC2_METADATA_DISABLED="true",
+    )
+    host = host_of(url) or ""
+    if host in ("localhost", "::1") or host.startswith("127."):
+        keep_from_proxy(host)
+    boto3.DEFAULT_SESSION = None  # one that was made before would still hold the old values
+
+
+def keep_from_proxy(host: str) -> None:
+    """Let no proxy stand between this process and a server on this computer."""
+    for name in ("no_proxy", "NO_PROXY"):
+        others = os.environ.get(name, "").split(",")
+        if host not in others:
+            os.environ[name] = ",".join([*filter(None, others), host])
+
+
+def account_id() -> str:
+    return boto3.client("sts").get_caller_identity()["Account"]

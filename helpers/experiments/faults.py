@@ -1,0 +1,182 @@
+"""Seven faults for notebook 11, which this file gives away: do the notebook first.
+
+Each builds the experiment BreakIt with one thing wrong in it. Whatever an earlier fault or
+its cure left behind is brought back to the start.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import boto3
+
+from helpers import course, steps
+from helpers.account.belongings import (
+    broken_queues,
+    find_queues,
+    ignore_missing,
+    look_at_function,
+    refuse_foreign,
+    refuse_names,
+)
+from helpers.account.names import WRITES
+from helpers.experiments import experiment
+from helpers.experiments.experiment import Experiment
+from helpers.waiting import when_role_is_ready
+
+HANDLER = """\
+import json
+
+def lambda_handler(event, context):
+    print(json.dumps(event))
+    [record] = event["Records"]
+    order = json.loads(record["body"])
+    print("charged", order["order_id"], order["cents"])
+"""
+STORES = """\
+import boto3, json, os
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+
+def lambda_handler(event, context):
+    print(json.dumps(event))
+    [record] = event["Records"]
+    order = json.loads(record["body"])
+    table.put_item(Item=order)
+    print("charged", order["order_id"], order["cents"])
+"""
+SLOW = f"import time\n{HANDLER}    time.sleep(1.5)\n"
+SWALLOWS = """\
+import json
+
+def lambda_handler(event, context):
+    print(json.dumps(event))
+    [record] = event["Records"]
+    try:
+        order = json.loads(record["body"])
+        print("charged", order["order_id"], order["cents"])
+    except Exception as error:
+        print("skipped", order["order_id"], "because of", repr(error))
+"""
+
+
+def build(number: int) -> Experiment:
+    """Build BreakIt with fault `number`, 1 to 7.
+
+    Raises ValueError for any other number, and NotOurs if something that it needs is not the
+    course's.
+    """
+    if number not in FAULTS:
+        raise ValueError(f"There is no fault {number!r}; there are {', '.join(map(str, FAULTS))}.")
+    forget_earlier_faults()
+    return FAULTS[number]()
+
+
+def missing_permission() -> Experiment:
+    """The handler writes to a table, and the role does not let it."""
+    table = experiment.empty_table()
+    return experiment.build(
+        course.BREAK_IT, STORES, visibility_s=2, timeout_s=2, max_receives=2, memory_mb=512,
+        environment={"TABLE": table.name},
+    )  # fmt: skip
+
+
+def short_visibility() -> Experiment:
+    """Somebody made the queue's visibility timeout shorter than the work."""
+    test = experiment.build(course.BREAK_IT, SLOW, visibility_s=4, timeout_s=4, enabled=False)
+    boto3.client("sqs").set_queue_attributes(
+        QueueUrl=test.queue_url, Attributes={"VisibilityTimeout": "1"}
+    )
+    experiment.switch(boto3.client("lambda"), test.trigger_uuid, on=True)
+    return test.again()
+
+
+def dead_letters_of_the_function() -> Experiment:
+    """The dead-letter queue is that of the function, for asynchronous calls."""
+    test = experiment.build(course.BREAK_IT, HANDLER, visibility_s=1)
+    experiment.allow(test, "sqs:SendMessage", test.dlq_arn)
+    set_dead_letter_queue(boto3.client("lambda"), test.name, test.dlq_arn)
+    return test.again()
+
+
+def swallowed_exception() -> Experiment:
+    """The handler catches every exception and returns."""
+    return experiment.build(course.BREAK_IT, SWALLOWS, visibility_s=1, max_receives=2)
+
+
+def forgotten_trigger() -> Experiment:
+    """Nothing is wrong, but somebody forgot that there is a trigger."""
+    return experiment.build(course.BREAK_IT, HANDLER)
+
+
+def deleted_queue() -> Experiment:
+    """The queue was deleted. It had a name of its own: a deleted one is blocked for 60 s."""
+    sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
+    test = experiment.build(course.BREAK_IT, HANDLER, enabled=False)
+    policy = {"deadLetterTargetArn": test.dlq_arn, "maxReceiveCount": 3}
+    url = sqs.create_queue(
+        QueueName=f"{test.name}-{int(time.time() * 1000)}",
+        Attributes={"VisibilityTimeout": "10", "RedrivePolicy": json.dumps(policy)},
+        tags=course.tags(),
+    )["QueueUrl"]
+    arn = steps.queue_arn(sqs, url)
+    uuid = steps.add_trigger(lambda_, test.name, arn, course.tags())
+    sqs.delete_queue(QueueUrl=url)
+    return replace(test.again(), queue_url=url, queue_arn=arn, trigger_uuid=uuid)
+
+
+def disabled_trigger() -> Experiment:
+    """Somebody disabled the trigger."""
+    return experiment.build(course.BREAK_IT, HANDLER, enabled=False)
+
+
+FAULTS: dict[int, Callable[[], Experiment]] = dict(
+    enumerate(
+        (
+            missing_permission,
+            short_visibility,
+            dead_letters_of_the_function,
+            swallowed_exception,
+            forgotten_trigger,
+            deleted_queue,
+            disabled_trigger,
+        ),
+        start=1,
+    )
+)
+
+
+def forget_earlier_faults() -> None:
+    """Undo what `experiments.build` does not know of."""
+    lambda_, iam = boto3.client("lambda"), boto3.client("iam")
+    name = course.name(course.BREAK_IT)
+    refuse_names(WRITES["11_break_it"])
+    function = ignore_missing(lambda: lambda_.get_function_configuration(FunctionName=name))
+    if function and "DeadLetterConfig" in function:
+        set_dead_letter_queue(lambda_, name, "")
+    role = f"{name}Role"
+    policies = ignore_missing(lambda: iam.list_role_policies(RoleName=role)["PolicyNames"])
+    for policy in policies or []:
+        iam.delete_role_policy(RoleName=role, PolicyName=policy)
+    sqs = boto3.client("sqs")
+    for queue in find_queues(broken_queues()):
+        if queue.ours and not queue.adopted:
+            ignore_missing(lambda url=queue.key: sqs.delete_queue(QueueUrl=url))
+
+
+def set_dead_letter_queue(lambda_: Any, name: str, arn: str) -> None:
+    """Give a function a dead-letter queue of its own, or with "" none.
+
+    Raises NotOurs for a function of somebody else.
+    """
+    refuse_foreign([look_at_function(lambda_, name)])
+    experiment.wait_until_updated(lambda_, name)
+    when_role_is_ready(
+        lambda_.update_function_configuration,
+        FunctionName=name,
+        DeadLetterConfig={"TargetArn": arn},
+    )
+    experiment.wait_until_updated(lambda_, name)

@@ -1,0 +1,1 @@
+"""How a call arrives: connections, who calls, whether the caller may, which service answers."""

@@ -1,0 +1,1 @@
+"""Lambda's functions, versions and aliases."""

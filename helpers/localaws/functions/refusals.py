@@ -1,0 +1,292 @@
+"""What Lambda refuses of a function: its name, settings, package and role."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import stat
+import zipfile
+from typing import Any
+
+from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClientError
+from moto.s3.exceptions import MissingBucket, MissingKey
+from moto.s3.models import s3_backends
+
+from helpers.localaws.common.errors import (
+    NotFound,
+    RequestTooLarge,
+    ResourceConflict,
+    violation,
+    violation_text,
+)
+from helpers.localaws.permissions.roles import lambda_may_assume, role_allows
+
+MAX_REQUEST_BYTES = 70_167_211  # LS-085, as the next two
+MAX_ZIP_BYTES = 52_428_800
+MAX_UNZIPPED_BYTES = 262_144_000
+MAX_ENVIRONMENT_BYTES = 4096
+MAX_FILE_NAME_BYTES = 255  # of Linux's file systems
+MAX_NAME = 64
+MAX_TIMEOUT_S = 900
+# What a new account may have; for others it is 10,240 MB. Lambda Developer Guide, "Troubleshoot
+# deployment issues in Lambda: Lambda: Concurrency and memory quotas".
+MAX_MEMORY_MB = 3008
+
+NAME_PATTERN = (
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?"
+    r"(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
+)
+NAME = re.compile(NAME_PATTERN)
+PLAIN_NAME = re.compile(r"[a-zA-Z0-9-_]+")
+REGION, FUNCTION_NAME, QUALIFIER = 3, 7, 9  # groups of NAME
+PATTERN_WORDS = "Member must satisfy regular expression pattern: "
+ALIAS_PATTERN = "(?!^[0-9]+$)([a-zA-Z0-9-_]+)"
+VARIABLE_PATTERN = "[a-zA-Z]([a-zA-Z0-9_])+"
+ROLE_PATTERN = r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
+
+RUNTIMES = (
+    "nodejs20.x", "nodejs22.x", "nodejs24.x", "python3.8", "python3.9", "python3.10",
+    "python3.11", "python3.12", "python3.13", "python3.14", "java8.al2", "java11", "java17",
+    "java21", "java25", "dotnet8", "dotnet10", "ruby3.2", "ruby3.3", "ruby3.4", "provided.al2",
+    "provided.al2023",
+)  # fmt: skip
+RETIRED_RUNTIMES = ("python3.7", "python3.6", "python2.7")
+
+# Lambda Developer Guide, "Working with Lambda environment variables: Reserved environment
+# variables".
+RESERVED_VARIABLES = {
+    "_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+    "AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
+}  # fmt: skip
+UNCONFIGURABLE = (
+    "Lambda was unable to configure your environment variables because the environment variables "
+    "you have provided "
+)
+
+
+# -- names -----------------------------------------------------------------------------------
+
+
+def split_name(given: str, qualifier: str | None, region: str) -> tuple[str, str | None]:
+    """The name and the qualifier in a name, a partial or a full ARN of a function.
+
+    `qualifier` is the one that the caller gave beside it. Raises what Lambda answers to
+    something that is no name, to an ARN of another region (LS-142) and to two qualifiers.
+    """
+    match = NAME.fullmatch(given)
+    if match is None:
+        raise violation(given, "functionName", f"{PATTERN_WORDS}{NAME_PATTERN}")
+    other_region = (match[REGION] or region).removesuffix(":")
+    if other_region != region:
+        raise NotFound(
+            f"Functions from '{other_region}' are not reachable in this region ('{region}')"
+        )
+    if qualifier and match[QUALIFIER] and match[QUALIFIER] != qualifier:
+        raise InvalidParameterValueException(
+            "The derived qualifier from the function name does not match the specified qualifier."
+        )
+    return match[FUNCTION_NAME], qualifier or match[QUALIFIER]
+
+
+def name_to_create(given: str, region: str) -> str:
+    """The name in what CreateFunction was given (LS-083)."""
+    if PLAIN_NAME.fullmatch(given) and len(given) > MAX_NAME:
+        constraint = f"Member must have length less than or equal to {MAX_NAME}"
+        raise InvalidParameterValueException(violation_text(given, "functionName", constraint))
+    return split_name(given, None, region)[0]
+
+
+def check_alias_name(name: str) -> None:
+    if not re.fullmatch(ALIAS_PATTERN, name):
+        raise violation(name, "name", f"{PATTERN_WORDS}{ALIAS_PATTERN}")
+
+
+# -- settings --------------------------------------------------------------------------------
+
+
+def check_settings(spec: dict[str, Any]) -> None:
+    """What CreateFunction and UpdateFunctionConfiguration check alike (LS-082, LS-084)."""
+    if spec.get("Runtime", RUNTIMES[0]) not in RUNTIMES:
+        raise runtime_refusal(spec["Runtime"])
+    if len(spec.get("Architectures", [])) > 1:
+        shown = f"[{', '.join(spec['Architectures'])}]"
+        raise violation(shown, "architectures", "Member must have length less than or equal to 1")
+    if spec.get("Timeout", 0) > MAX_TIMEOUT_S:
+        constraint = f"Member must have value less than or equal to {MAX_TIMEOUT_S}"
+        raise violation(spec["Timeout"], "timeout", constraint)
+    if spec.get("MemorySize", 0) > MAX_MEMORY_MB:
+        raise InvalidParameterValueException(
+            "'MemorySize' value failed to satisfy constraint: Member must have value less than or "
+            f"equal to {MAX_MEMORY_MB}"
+        )
+    check_variables((spec.get("Environment") or {}).get("Variables") or {})
+
+
+def check_new(spec: dict[str, Any]) -> None:
+    """What only CreateFunction checks."""
+    if spec.get("PackageType") == "Image" or "ImageUri" in spec["Code"]:
+        raise InvalidParameterValueException(
+            "The local AWS runs functions from zip packages only, not from container images."
+        )
+    if not spec.get("Runtime") or not spec.get("Handler"):
+        raise InvalidParameterValueException(
+            "Runtime and Handler are mandatory parameters for functions created with deployment "
+            "packages."
+        )
+
+
+def check_variables(variables: dict[str, str]) -> None:
+    if not all(re.fullmatch(VARIABLE_PATTERN, name) for name in variables):
+        raise LambdaClientError(
+            "ValidationException",
+            "1 validation error detected: Value at 'environment.variables' failed to satisfy "
+            f"constraint: Map keys must satisfy constraint: [{PATTERN_WORDS}{VARIABLE_PATTERN}, "
+            "Member must not be null]",
+        )
+    reserved = [name for name in variables if name in RESERVED_VARIABLES]
+    if reserved:
+        raise InvalidParameterValueException(
+            f"{UNCONFIGURABLE}contains reserved keys that are currently not supported for "
+            f"modification. Reserved keys used in this request: {', '.join(reserved)}"
+        )
+    measured = json.dumps(variables, separators=(",", ":"))
+    if len(measured) > MAX_ENVIRONMENT_BYTES:
+        raise InvalidParameterValueException(
+            f"{UNCONFIGURABLE}exceeded the 4KB limit. String measured: {measured}"
+        )
+
+
+def runtime_refusal(runtime: str) -> InvalidParameterValueException:
+    if runtime in RETIRED_RUNTIMES:
+        return InvalidParameterValueException(
+            f"The runtime parameter of {runtime} is no longer supported for creating or updating "
+            "AWS Lambda functions. We recommend you use a supported runtime while creating or "
+            "updating functions."
+        )
+    return InvalidParameterValueException(
+        f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum "
+        f"value set: [{', '.join(RUNTIMES)}] or be a valid ARN"
+    )
+
+
+def check_role(account: str, role: str) -> None:
+    """A role ARN of the right form, whose role Lambda may assume (LS-082, G-03)."""
+    if not re.fullmatch(ROLE_PATTERN, role):
+        raise violation(role, "role", f"{PATTERN_WORDS}{ROLE_PATTERN}")
+    if not lambda_may_assume(account, role):
+        raise InvalidParameterValueException(
+            "The role defined for the function cannot be assumed by Lambda."
+        )
+
+
+def check_dead_letter_target(account: str, role: str, spec: dict[str, Any]) -> None:
+    """The role may send to the function's own dead-letter queue, if it is to have one.
+
+    Users report the text: aws-samples/aws-serverless-ecommerce-platform #41, elastic/beats
+    #13963.
+    """
+    target = (spec.get("DeadLetterConfig") or {}).get("TargetArn") or ""
+    if ":sqs:" in target and not role_allows(account, role, "sqs:SendMessage", target):
+        raise InvalidParameterValueException(
+            "The provided execution role does not have permissions to call SendMessage on SQS"
+        )
+
+
+# -- the package -----------------------------------------------------------------------------
+
+
+def check_request_size(size: int, operation: str) -> None:
+    """Refuse a request with too large a body (LS-085). `size` is in bytes."""
+    if size > MAX_REQUEST_BYTES:
+        raise RequestTooLarge(
+            f"Request must be smaller than {MAX_REQUEST_BYTES} bytes for the {operation} operation"
+        )
+
+
+def check_code(account: str, partition: str, code: dict[str, Any]) -> None:
+    """The deployment package, in the request or in S3 (LS-082, LS-085, LS-088)."""
+    if "ZipFile" in code:
+        package = base64.b64decode(code["ZipFile"])
+        if len(package) > MAX_ZIP_BYTES:
+            raise RequestTooLarge(f"Zipped size must be smaller than {MAX_ZIP_BYTES} bytes")
+        check_package(package)
+    elif "S3Bucket" in code and "S3Key" in code:
+        check_package(s3_object(account, partition, code["S3Bucket"], code["S3Key"]))
+    else:
+        raise InvalidParameterValueException("Please provide a source for function code.")
+
+
+def check_package(package: bytes) -> None:
+    """The zip file can be unpacked, on this machine too, and is not too large."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(package)) as archive:
+            unzipped = sum(entry.file_size for entry in archive.infolist())
+            readable = unzipped > MAX_UNZIPPED_BYTES or can_be_unpacked(archive)
+    except Exception:  # noqa: BLE001 (zipfile and decompressors raise many for damaged files)
+        readable = False
+    if not readable:
+        raise InvalidParameterValueException(
+            "Could not unzip uploaded file. Please check your file, then try to upload again."
+        )
+    if unzipped > MAX_UNZIPPED_BYTES:
+        raise InvalidParameterValueException(
+            f"Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes"
+        )
+
+
+def can_be_unpacked(archive: zipfile.ZipFile) -> bool:
+    """Whether each entry has a path of its own below the folder, and intact contents.
+
+    Symbolic links are refused here, although AWS unpacks them: Windows has none, and a
+    handler's package could lead out of its folder.
+    """
+    files, folders = set(), {()}
+    for entry in archive.infolist():
+        path = tuple(part for part in entry.filename.split("/") if part not in ("", "."))
+        is_link = stat.S_ISLNK(entry.external_attr >> 16)
+        if is_link or entry.filename.startswith("/") or not all(map(is_file_name, path)):
+            return False
+        folders.update(path[:depth] for depth in range(len(path)))
+        (folders if entry.is_dir() else files).add(path)
+    return not files & folders and archive.testzip() is None
+
+
+def is_file_name(part: str) -> bool:
+    return part != ".." and len(part.encode()) <= MAX_FILE_NAME_BYTES
+
+
+def s3_object(account: str, partition: str, bucket: str, key: str) -> bytes:
+    code, message = "NoSuchKey", "The specified key does not exist."
+    try:
+        found = s3_backends[account][partition].get_object(bucket, key)
+        if found is not None:
+            return found.value
+    except MissingBucket:
+        code, message = "NoSuchBucket", "The specified bucket does not exist"
+    except MissingKey:
+        pass
+    raise InvalidParameterValueException(
+        f"Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}"
+    )
+
+
+# -- the state -------------------------------------------------------------------------------
+
+
+def check_not_updating(function: Any) -> None:
+    """One update at a time (LS-033)."""
+    if function.pending:
+        raise ResourceConflict(
+            "The operation cannot be performed at this time. The function is currently in the "
+            "following state: Pending"
+        )
+    if function.updating:
+        raise ResourceConflict(
+            "The operation cannot be performed at this time. An update is in progress for "
+            f"resource: {function.function_arn}"
+        )

@@ -1,0 +1,1 @@
+"""Invoke, and what follows of an asynchronous one: retries, destinations, dead letters."""

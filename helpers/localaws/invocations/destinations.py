@@ -1,0 +1,100 @@
+"""Where asynchronous events end: destinations and the function's own dead-letter queue.
+
+Record formats: LS-098 to LS-100. A queue and another function can be told; SNS topics, event
+buses and buckets are not modelled. The function's role must allow it, and nobody hears of it
+when it does not: AWS counts such events in a metric only.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.awslambda.exceptions import UnknownFunctionException
+from moto.sqs.exceptions import SQSException
+
+from helpers.localaws.permissions.roles import role_allows
+from helpers.localaws.runtime.environment import Result, make_trace_id
+
+
+def make_record(
+    function: Any,
+    event: bytes,
+    request_id: str,
+    condition: str,
+    invocations: int,
+    result: Result | None,
+) -> dict[str, Any]:
+    """What a destination is told of an event. `result` None: it was never run."""
+    arn = function.function_arn
+    version = str(function.version)
+    record = {
+        "version": "1.0",
+        "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": arn if arn.endswith(f":{version}") else f"{arn}:{version}",
+            "condition": condition,
+            "approximateInvokeCount": invocations,
+        },
+        "requestPayload": json.loads(event),
+    }
+    if result is not None:
+        context = {"statusCode": 200, "executedVersion": version}
+        record["responseContext"] = (
+            {**context, "functionError": result.error} if result.error else context
+        )
+        record["responsePayload"] = as_json(result.payload)
+    return record
+
+
+def as_json(payload: bytes) -> Any:
+    """What a handler returned; as text if it returned bytes that are no JSON."""
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload.decode(errors="replace")
+
+
+def deliver(backend: Any, function: Any, arn: str, record: dict[str, Any]) -> None:
+    """Send a record to a queue or a function."""
+    text = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+    if ":sqs:" in arn:
+        send_to_queue(backend, function, arn, text, {})
+    elif ":lambda:" in arn and allows(function, "lambda:InvokeFunction", arn):
+        try:
+            target = backend.get_function(arn)
+        except UnknownFunctionException:
+            return  # it was deleted: nobody hears of that either
+        backend.asynchronous.submit(target, text.encode(), str(uuid.uuid4()), None)
+
+
+def dead_letter(
+    backend: Any, function: Any, event: bytes, request_id: str, result: Result | None
+) -> None:
+    """Send an event that failed for good to the function's dead-letter queue (LS-100)."""
+    attributes = {"RequestID": {"DataType": "String", "StringValue": request_id}}
+    if result is not None:
+        message = json.loads(result.payload).get("errorMessage") or "unknown"
+        attributes["ErrorCode"] = {"DataType": "Number", "StringValue": "200"}
+        attributes["ErrorMessage"] = {"DataType": "String", "StringValue": message}
+    send_to_queue(backend, function, function.dead_letter_arn, event.decode(), attributes)
+
+
+def send_to_queue(
+    backend: Any, function: Any, arn: str, body: str, attributes: dict[str, Any]
+) -> None:
+    queue = backend.sqs.queue_by_arn(arn)
+    if queue is None or not allows(function, "sqs:SendMessage", arn):
+        return
+    trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": make_trace_id()}}
+    try:
+        backend.sqs.send_message(queue.name, body, attributes, system_attributes=trace)
+    except SQSException:
+        pass  # too large for the queue, or the queue is a FIFO queue
+
+
+def allows(function: Any, action: str, arn: str) -> bool:
+    return role_allows(function.account_id, function.role, action, arn)

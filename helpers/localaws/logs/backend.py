@@ -1,0 +1,183 @@
+"""CloudWatch Logs: moto's answers corrected to AWS's, where the course meets them."""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+from typing import Any
+
+from moto.logs import models as moto_logs
+from moto.logs import urls as moto_urls
+from moto.logs.exceptions import (
+    InvalidParameterException,
+    ResourceAlreadyExistsException,
+    ResourceNotFoundException,
+)
+from moto.logs.responses import LogsResponse
+
+from helpers.localaws.common.errors import CleanRefusals
+from helpers.localaws.queues.message_store import now_ms
+
+NO_STREAM = "The specified log stream does not exist."
+TERM = re.compile(r'([?-]?)("(?:[^"\\]|\\.)*"|\S+)')
+
+
+class TextPattern:
+    """A filter pattern for text, as FilterLogEvents has it.
+
+    Terms and phrases in quotes must all be there, one of those with a question mark must be,
+    and none of those with a minus; a question mark counts only if no other term is required.
+    CloudWatch Logs User Guide, "Filter pattern syntax: Match terms using text". A pattern for
+    JSON or for columns, which begins with a brace or a bracket, lets every event through.
+    """
+
+    def __init__(self, pattern: str | None) -> None:
+        pattern = (pattern or "").strip()
+        found = [] if pattern[:1] in ("{", "[", "%") else TERM.findall(pattern)
+        words: dict[str, list[str]] = {"": [], "?": [], "-": []}
+        for mark, term in found:
+            words[mark].append(term.strip('"'))
+        self._all, self._any, self._none = words[""], words["?"], words["-"]
+
+    def matches(self, message: str) -> bool:
+        if any(term in message for term in self._none):
+            return False
+        if self._all:
+            return all(term in message for term in self._all)
+        return not self._any or any(term in message for term in self._any)
+
+
+class ByName(dict):
+    """Log groups or streams by name, while handlers write and others come and go.
+
+    Who goes through them sees those of one moment. One that is not there, or not any more,
+    is refused with AWS's words.
+    """
+
+    def __init__(self, *refusal: str) -> None:
+        super().__init__()
+        self._refusal = refusal
+
+    def __missing__(self, name: str) -> None:
+        raise ResourceNotFoundException(*self._refusal)
+
+    def items(self) -> list[tuple[str, Any]]:
+        return list(super().items())
+
+    def values(self) -> list[Any]:
+        return list(super().values())
+
+
+class Backend(moto_logs.LogsBackend):
+    """moto's log groups of one account and region, with AWS's words for what is not there.
+
+    What looks before it makes, fills or removes something holds the lock.
+    """
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        self._lock = threading.RLock()
+        super().__init__(region_name, account_id)
+        self.groups = ByName()
+
+    @property
+    def _url_module(self) -> Any:
+        return moto_urls
+
+    def write(self, group_name: str, stream_name: str, message: str) -> None:
+        """One event of now, in a group and a stream that are made if they are not there."""
+        with self._lock:
+            self.ensure_log_group(group_name)
+            streams = self.groups[group_name].streams
+            if stream_name not in streams:
+                self.create_log_stream(group_name, stream_name)
+            streams[stream_name].put_log_events([{"timestamp": now_ms(), "message": message}])
+
+    def put_log_events(
+        self, log_group_name: str, log_stream_name: str, log_events: list[dict[str, Any]]
+    ) -> tuple[str, dict[str, Any]]:
+        with self._lock:
+            return super().put_log_events(log_group_name, log_stream_name, log_events)
+
+    def create_log_group(
+        self, log_group_name: str, tags: dict[str, str], **named: Any
+    ) -> moto_logs.LogGroup:
+        with self._lock:
+            group = super().create_log_group(log_group_name, tags, **named)
+            group.streams = ByName(NO_STREAM)
+            return group
+
+    def ensure_log_group(self, log_group_name: str) -> None:
+        with self._lock:
+            if log_group_name not in self.groups:
+                self.create_log_group(log_group_name, {})
+
+    def delete_log_group(self, log_group_name: str) -> None:
+        with self._lock:
+            super().delete_log_group(log_group_name)
+
+    def create_log_stream(self, log_group_name: str, log_stream_name: str) -> None:
+        with self._lock:
+            try:
+                super().create_log_stream(log_group_name, log_stream_name)
+            except ResourceAlreadyExistsException:
+                raise stream_exists() from None
+
+    def delete_log_stream(self, log_group_name: str, log_stream_name: str) -> None:
+        with self._lock:
+            self._stream(log_group_name, log_stream_name)
+            super().delete_log_stream(log_group_name, log_stream_name)
+
+    def get_log_events(
+        self, log_group_name: str, log_group_id: str, log_stream_name: str, **named: Any
+    ) -> Any:
+        group = self._find_log_group(log_group_id, log_group_name=log_group_name)
+        self._stream(group.name, log_stream_name)
+        return super().get_log_events(
+            log_group_name=group.name, log_group_id=None, log_stream_name=log_stream_name, **named
+        )
+
+    def get_query_results(self, query_id: str) -> moto_logs.LogQuery:
+        if query_id not in self.queries:
+            raise ResourceNotFoundException(f"Query {query_id} does not exist.")
+        return super().get_query_results(query_id)
+
+    def _stream(self, group_name: str, name: str) -> moto_logs.LogStream:
+        return self.groups[group_name].streams[name]
+
+
+def stream_exists() -> ResourceAlreadyExistsException:
+    error = ResourceAlreadyExistsException()
+    error.description = error.description.replace("log group", "log stream")
+    return error
+
+
+class Responses(CleanRefusals, LogsResponse):
+    """moto's Logs responses, where a log group may also be given by its ARN."""
+
+    def _get_param(self, param_name: str, if_none: Any = None) -> Any:
+        value = super()._get_param(param_name, if_none)
+        if param_name == "logGroupName" and value is None:
+            identifier = super()._get_param("logGroupIdentifier")
+            return group_name(identifier) if identifier else if_none
+        if param_name == "logGroupNames" and value is None:
+            return [group_name(each) for each in super()._get_param("logGroupIdentifiers") or []]
+        return value
+
+    def start_query(self) -> str:
+        if not self._get_param("logGroupName") and not self._get_param("logGroupNames"):
+            raise InvalidParameterException()
+        return super().start_query()
+
+
+def group_name(identifier: str) -> str:
+    """The name in a log group's name or ARN."""
+    return identifier.rpartition(":log-group:")[2].removesuffix(":*")
+
+
+def install() -> None:
+    """Make moto's server use these log groups."""
+    moto_logs.logs_backends.backend = Backend
+    moto_logs.EventMessageFilter = functools.lru_cache(maxsize=100)(TextPattern)
+    for path in moto_urls.url_paths:
+        moto_urls.url_paths[path] = Responses.dispatch

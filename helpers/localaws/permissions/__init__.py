@@ -1,0 +1,1 @@
+"""IAM: roles and what they allow, and the credentials that STS gives for them."""

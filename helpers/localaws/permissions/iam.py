@@ -1,0 +1,156 @@
+"""IAM: moto's answers corrected to AWS's, where the course meets them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.core.serialize import never_return
+from moto.iam import models as moto_iam
+from moto.iam import urls as moto_urls
+from moto.iam.exceptions import (
+    InvalidInput,
+    MalformedPolicyDocument,
+    NotFoundException,
+    ValidationError,
+)
+from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
+from moto.iam.responses import IamResponse
+
+from helpers.localaws.common.errors import CleanRefusals
+
+ROLE_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
+
+
+class Backend(moto_iam.IAMBackend):
+    """moto's roles and policies of one account, with AWS's refusals (LS-133)."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        self._managed_policies: dict[str, moto_iam.ManagedPolicy] = {}
+        super().__init__(region_name, account_id)
+
+    @property
+    def _url_module(self) -> Any:
+        return moto_urls
+
+    @property
+    def managed_policies(self) -> dict[str, moto_iam.ManagedPolicy]:
+        """Managed policies by ARN. AWS's own, some 1,300, are read when first needed."""
+        if not self._managed_policies:
+            of_aws = super()._init_aws_policies()
+            self._managed_policies.update({policy.arn: policy for policy in of_aws})
+        return self._managed_policies
+
+    @managed_policies.setter
+    def managed_policies(self, _none_yet: dict[str, moto_iam.ManagedPolicy]) -> None:
+        """moto would read them when the backend is made."""
+
+    def _init_aws_policies(self) -> list[moto_iam.ManagedPolicy]:
+        return []
+
+    def create_role(
+        self, role_name: str, assume_role_policy_document: str, *arguments: Any, **named: Any
+    ) -> moto_iam.Role:
+        check_trust_policy(assume_role_policy_document)
+        return super().create_role(role_name, assume_role_policy_document, *arguments, **named)
+
+    def get_role(self, role_name: str) -> moto_iam.Role:
+        try:
+            return super().get_role(role_name)
+        except NotFoundException:
+            raise NotFoundException(f"The role with name {role_name} cannot be found.") from None
+
+    def attach_role_policy(self, policy_arn: str, role_name: str) -> None:
+        if not policy_arn.startswith("arn:"):
+            raise ValidationError("Invalid ARN:  Could not be parsed!")
+        super().attach_role_policy(policy_arn, role_name)
+
+    def get_policy(self, policy_arn: str) -> moto_iam.ManagedPolicy:
+        try:
+            return super().get_policy(policy_arn)
+        except NotFoundException:
+            raise policy_not_found(policy_arn) from None
+
+    def delete_policy(self, policy_arn: str) -> None:
+        try:
+            super().delete_policy(policy_arn)
+        except NotFoundException:
+            raise policy_not_found(policy_arn) from None
+
+
+def policy_not_found(policy_arn: str) -> NotFoundException:
+    return NotFoundException(f"Policy {policy_arn} was not found.")
+
+
+def check_trust_policy(document: str) -> None:
+    """moto checks a trust policy only when it is changed, not when the role is created."""
+    try:
+        json.loads(document)
+    except ValueError:
+        raise MalformedPolicyDocument("This policy contains invalid Json") from None
+    IAMTrustPolicyDocumentValidator(document).validate()
+
+
+def check_role_name(name: str) -> None:
+    if not ROLE_NAME.fullmatch(name):
+        raise ValidationError(
+            "The specified value for roleName is invalid. It must contain only alphanumeric "
+            "characters and/or the following: +=,.@_-"
+        )
+
+
+class Responses(CleanRefusals, IamResponse):
+    """moto's IAM responses. CreateRole leaves out what GetRole has (LS-070)."""
+
+    RESPONSE_KEY_PATH_TO_TRANSFORMER = {
+        **IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER,
+        "CreateRoleResponse.Role.MaxSessionDuration": never_return,
+        "CreateRoleResponse.Role.RoleLastUsed": never_return,
+    }
+
+    def create_role(self) -> ActionResult:
+        check_role_name(self._get_param("RoleName"))
+        return super().create_role()
+
+    def get_role(self) -> ActionResult:
+        check_role_name(self._get_param("RoleName"))
+        return super().get_role()
+
+    def delete_role(self) -> ActionResult:
+        check_role_name(self._get_param("RoleName"))
+        return super().delete_role()
+
+    def attach_role_policy(self) -> ActionResult:
+        check_role_name(self._get_param("RoleName"))
+        return super().attach_role_policy()
+
+    def put_role_policy(self) -> ActionResult:
+        check_role_name(self._get_param("RoleName"))
+        return super().put_role_policy()
+
+    def list_roles(self) -> ActionResult:
+        if not self._get_param("Marker", "0").isdigit():
+            raise ValidationError("Invalid Marker.")
+        return super().list_roles()
+
+    def create_service_linked_role(self) -> ActionResult:
+        service = self._get_param("AWSServiceName")
+        if not service.endswith(".amazonaws.com"):
+            raise InvalidInput(f"{service} is not the name of a service.")
+        return super().create_service_linked_role()
+
+    @staticmethod
+    def refusal(message: str) -> str:
+        return (
+            "<ErrorResponse><Error><Type>Sender</Type><Code>NotImplemented</Code>"
+            f"<Message>{message}</Message></Error></ErrorResponse>"
+        )
+
+
+def install() -> None:
+    """Make moto's server use these roles and policies."""
+    moto_iam.iam_backends.backend = Backend
+    for path in moto_urls.url_paths:
+        moto_urls.url_paths[path] = Responses.dispatch

@@ -1,0 +1,1 @@
+"""Where handlers really run: execution environments and their worker processes."""

@@ -1,0 +1,1 @@
+"""Event source mappings: an SQS queue as a function's trigger."""

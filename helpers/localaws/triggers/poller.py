@@ -1,0 +1,285 @@
+"""The poller of an SQS event source mapping: receive, filter, invoke, delete.
+
+Success is acknowledged by deleting the messages. A failure is left alone: the messages
+come back when the queue's visibility timeout is over, with a higher receive count, and the
+queue's own redrive policy moves them to its dead-letter queue. So the poller remembers
+nothing, and when it dies nothing is lost.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from moto.awslambda.exceptions import UnknownFunctionException
+
+from helpers.localaws.permissions.roles import role_allows
+from helpers.localaws.queues.message_store import now_ms
+from helpers.localaws.runtime.executor import Stopped, Throttled
+from helpers.localaws.triggers.event import (
+    encode_record,
+    failed_ids,
+    make_event,
+    make_record,
+    matches,
+)
+
+# AWS starts with five concurrent invocations and adds up to 300 a minute while there is a
+# backlog. One machine gains nothing from more, so here it stays at the first five.
+OPENING_CONCURRENCY = 5
+LONG_POLL_S = 1.0  # after this long the role, the function and the queue are looked at again
+PAUSE_S = 0.5  # when there is no queue, function or permission to work with
+MAX_EVENT_BYTES = 6 * 2**20
+MAX_CONCURRENCY = 1000
+MARGIN_MS = 50
+
+
+class Delivery(NamedTuple):
+    """A received message and its record of the event, as JSON."""
+
+    message: Any
+    record: bytes
+
+
+class Poller:
+    """Runs one mapping from its creation to its deletion, in threads of its own."""
+
+    def __init__(self, backend: Any, mapping: Any) -> None:
+        self._backend = backend
+        self._mapping = mapping
+        self._wake = threading.Event()
+        self._busy: set[object] = set()
+        self._room = threading.Condition()
+        self._obstacle = ""
+        self._pool = ThreadPoolExecutor(MAX_CONCURRENCY, f"mapping-{mapping.uuid[:8]}")
+        threading.Thread(target=self._run, name=f"poller-{mapping.uuid[:8]}", daemon=True).start()
+
+    def wake(self) -> None:
+        """The mapping changed: look at it again now."""
+        self._wake.set()
+        queue = self._queue()
+        if queue is not None:
+            queue.store.wake()
+
+    def _run(self) -> None:
+        while not self._mapping.deleted:
+            try:
+                self._look()
+            except Exception:  # noqa: BLE001 (a trigger must outlive what goes wrong with a batch)
+                traceback.print_exc()
+                self._wake.wait(PAUSE_S)
+        self._pool.shutdown(wait=False)
+
+    def _look(self) -> None:
+        self._wake.clear()
+        if not self._mapping.polling:
+            self._wake.wait(self._mapping.seconds_to_next_state())
+            return
+        queue, function = self._queue(), self._function()
+        self._say(self._find_obstacle(queue, function))
+        if self._obstacle:
+            self._wake.wait(PAUSE_S)
+        else:
+            self._poll(queue, function)
+
+    def _find_obstacle(self, queue: Any, function: Any) -> str:
+        """Why nothing can be received now; empty when it can."""
+        if queue is None:
+            return "the queue does not exist"
+        if function is None:
+            return "the function does not exist or is not active"
+        if not self._may("Receive", function, queue):
+            return f"{function.role} does not allow sqs:ReceiveMessage"
+        return ""
+
+    def _say(self, obstacle: str) -> None:
+        """Tell the server's log when the flow stops and when it goes on."""
+        if obstacle != self._obstacle:
+            arn = self._mapping.event_source_arn
+            print(f"Trigger on {arn}: {obstacle or 'goes on'}", file=sys.stderr, flush=True)
+            self._obstacle = obstacle
+
+    def _queue(self) -> Any:
+        return self._backend.sqs.queue_by_arn(self._mapping.event_source_arn)
+
+    def _function(self) -> Any:
+        try:
+            function = self._backend.get_function(self._mapping.function_arn)
+        except UnknownFunctionException:
+            return None
+        return None if function.pending else function
+
+    @staticmethod
+    def _may(action: str, function: Any, queue: Any) -> bool:
+        return role_allows(
+            function.account_id, function.role, f"sqs:{action}Message", queue.queue_arn
+        )
+
+    # -- one batch ---------------------------------------------------------------------
+
+    def _poll(self, queue: Any, function: Any) -> None:
+        """Wait for room and for messages, and hand a batch over."""
+        if not self._wait_for_room(PAUSE_S):
+            return
+        parts = within_limit(self._matching(queue, function, self._collect(queue)))
+        if queue.fifo_queue:  # parts may hold messages of one group: one after the other
+            self._hand_over(queue, parts)
+            return
+        for part in parts:
+            self._wait_for_room(None)
+            self._hand_over(queue, [part])
+
+    def _wait_for_room(self, limit_s: float | None) -> bool:
+        with self._room:
+            return self._room.wait_for(lambda: len(self._busy) < self._concurrency(), limit_s)
+
+    def _concurrency(self) -> int:
+        scaling = self._mapping.scaling_config or {}
+        return scaling.get("MaximumConcurrency", OPENING_CONCURRENCY)
+
+    def _collect(self, queue: Any) -> list[Any]:
+        """Up to BatchSize messages, waiting for more until the batching window is over.
+
+        A batch leaves before its first message is visible again: else it might be in it twice.
+        """
+        mapping = self._mapping
+        batch = self._receive(queue, mapping.batch_size, LONG_POLL_S)
+        leaves_ms = min([now_ms() + mapping.max_batch_window * 1000, *map(time_of_leaving, batch)])
+        while batch and len(batch) < mapping.batch_size and not self._to_stop(queue):
+            left_ms = leaves_ms - now_ms()
+            if left_ms <= 0:
+                break
+            more = self._receive(queue, mapping.batch_size - len(batch), left_ms / 1000)
+            leaves_ms = min([leaves_ms, *map(time_of_leaving, more)])
+            batch += more
+        return batch
+
+    def _receive(self, queue: Any, count: int, wait_s: float) -> list[Any]:
+        return queue.receive(count, wait_s, give_up=lambda: self._to_stop(queue))
+
+    def _to_stop(self, queue: Any) -> bool:
+        return self._wake.is_set() or queue.store.closed or not self._mapping.polling
+
+    def _matching(self, queue: Any, function: Any, batch: list[Any]) -> list[Delivery]:
+        """What the filter lets through, as records; the rest is deleted (LS-023)."""
+        patterns, window_s = self._mapping.patterns, self._mapping.max_batch_window
+        passed, others = [], []
+        for message in batch:
+            record = make_record(message, queue.queue_arn, queue.region, window_s)
+            if matches(record, patterns):
+                passed.append(Delivery(message, encode_record(record)))
+            else:
+                others.append(message)
+        self._delete(queue, function, others)
+        return passed
+
+    def _hand_over(self, queue: Any, parts: list[list[Delivery]]) -> None:
+        if not parts:
+            return
+        place = object()
+        with self._room:
+            self._busy.add(place)
+        try:
+            self._pool.submit(self._process, queue, parts, place)
+        except BaseException:
+            self._leave(place)
+            raise
+
+    def _leave(self, place: object) -> None:
+        with self._room:
+            self._busy.discard(place)
+            self._room.notify_all()
+
+    def _process(self, queue: Any, parts: list[list[Delivery]], place: object) -> None:
+        """Invoke for each part in turn. After a failure the rest comes back with it."""
+        try:
+            for part in parts:
+                if is_visible_again(queue, part) or not self._process_part(queue, part):
+                    break
+        except Exception:  # noqa: BLE001 (the messages come back; the log says why)
+            traceback.print_exc()
+        finally:
+            self._leave(place)
+
+    def _process_part(self, queue: Any, part: list[Delivery]) -> bool:
+        """Whether every message was handled."""
+        function = self._function()
+        if function is None:
+            return False
+        event = make_event([delivery.record for delivery in part])
+        result = self._invoke(function, event, visible_again_ms(part))
+        if result is None or result.error is not None:
+            return False
+        failed = self._reported(result.payload, {each.message.id for each in part})
+        done = [each.message for each in part if each.message.id not in failed]
+        self._delete(queue, function, done)
+        return not failed
+
+    def _invoke(self, function: Any, event: bytes, until_ms: int) -> Any:
+        """Invoke once; while throttled, again until the messages are visible again.
+
+        None when the function never ran.
+        """
+        pause_s = 0.1
+        while True:
+            try:
+                return self._backend.run(function, event, str(uuid.uuid4()))
+            except Stopped:
+                return None
+            except Throttled:
+                left_s = (until_ms - now_ms()) / 1000
+                if pause_s > left_s:
+                    return None
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 2, 5.0)
+                function = self._function()  # it may have been deleted
+                if function is None:
+                    return None
+
+    def _reported(self, payload: bytes, ids: set[str]) -> set[str]:
+        if "ReportBatchItemFailures" not in (self._mapping.function_response_types or []):
+            return set()
+        return failed_ids(payload, ids)
+
+    def _delete(self, queue: Any, function: Any, messages: list[Any]) -> None:
+        """Delete messages, if the function's role allows it; else they come back."""
+        if messages and self._may("Delete", function, queue):
+            for message in messages:
+                queue.store.delete(message.id, message.approximate_receive_count)
+
+
+def visible_again_ms(part: list[Delivery]) -> int:
+    """When the first message of a batch is visible again, in ms since the epoch."""
+    return min(delivery.message.due for delivery in part)
+
+
+def time_of_leaving(message: Any) -> int:
+    """When a batch with this message leaves at the latest, in ms since the epoch."""
+    return message.due - MARGIN_MS
+
+
+def is_visible_again(queue: Any, part: list[Delivery]) -> bool:
+    """Whether somebody else may have received a part of a batch while it waited for its turn.
+
+    With a visibility timeout of 0 s a message is never hidden, and nothing waits.
+    """
+    return queue.visibility_timeout > 0 and now_ms() >= visible_again_ms(part)
+
+
+def within_limit(deliveries: list[Delivery]) -> list[list[Delivery]]:
+    """Split a batch so that no event is larger than 6 MB."""
+    parts: list[list[Delivery]] = []
+    size = MAX_EVENT_BYTES
+    for delivery in deliveries:
+        length = len(delivery.record) + 1  # and a comma
+        if size + length > MAX_EVENT_BYTES:
+            parts.append([])
+            size = len(make_event([]))
+        parts[-1].append(delivery)
+        size += length
+    return parts
