@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import linecache
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -42,6 +47,34 @@ def words(text: str) -> int:
     """Words that a reader reads: no links' addresses, no rules of tables."""
     text = re.sub(r"\]\([^)]*\)", "]", text)
     return len(re.findall(r"\w[\w'’-]*", text))
+
+
+# -- to run notebooks ------------------------------------------------------------------------
+
+
+def run_cells(name: str) -> Iterator[tuple[str, Exception | None]]:
+    """Run a notebook's cells in this process, to the end: what each printed, and its error."""
+    namespace: dict[str, Any] = {"__name__": name}
+    for number, cell in enumerate(code_cells(read(name))):
+        file = f"<{name} {number}>"  # inspect.getsource finds it by this name
+        linecache.cache[file] = (len(cell.source), None, cell.source.splitlines(True), file)
+        error, printed = None, io.StringIO()
+        with contextlib.chdir(FOLDER), contextlib.redirect_stdout(printed):
+            try:
+                exec(compile(cell.source, file, "exec"), namespace)
+            except Exception as raised:  # noqa: BLE001 (whatever a learner may see)
+                error = raised
+        yield printed.getvalue(), error
+
+
+def run_whole(name: str) -> list[str]:
+    """Run a notebook's cells in this process; what each printed. The first error is raised."""
+    printed = []
+    for text, error in run_cells(name):
+        if error:
+            raise error
+        printed.append(text)
+    return printed
 
 
 def check_apart(

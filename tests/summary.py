@@ -26,6 +26,8 @@ TEST_BY_TEST = (
     "tests/localaws/test_robustness.py",
     "tests/localaws/test_storm.py",
 )
+# Modules whose first parameter says what the tests share.
+BY_FIRST_PARAMETER = ("tests/test_notebooks_backwards.py", "tests/test_look_alikes.py")
 LONGEST_SHARE = 1 / 5  # four processes share the whole; what begins first and is shorter fits in
 SCENARIO = re.compile(r"(LS|G)_(\d+)")
 
@@ -35,6 +37,9 @@ def chain_of(nodeid: str) -> str:
     module = nodeid.split("::", maxsplit=1)[0]
     if module.startswith("notebooks/"):
         return "notebooks"
+    if module in BY_FIRST_PARAMETER:
+        parameters = nodeid.rpartition("[")[2]
+        return f"{module}[{parameters.rstrip(']').partition('-')[0]}]"
     return nodeid if module in TEST_BY_TEST else module
 
 

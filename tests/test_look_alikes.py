@@ -7,7 +7,6 @@ error; all that the account shows is the same before and after.
 
 from __future__ import annotations
 
-import linecache
 import os
 import re
 import time
@@ -24,7 +23,7 @@ from helpers.account.belongings import NotOurs, as_list
 from helpers.logs import log_group, read_events
 from helpers.waiting import wait_until
 from tests.conftest import fresh_prefix
-from tests.notebook_files import FOLDER, NAMES, code_cells, read
+from tests.notebook_files import NAMES, run_cells, run_whole
 
 TAGS = {"no tag": {}, "another's tag": {names.TAG: "somebody-else"}}
 THEIRS = "def lambda_handler(event, context):\n    print('theirs')\n"
@@ -172,23 +171,7 @@ def trigger_state(lambda_: Any, uuid: str) -> Any:
     return about, lambda_.list_tags(Resource=about["EventSourceMappingArn"])["Tags"]
 
 
-# -- to run a notebook's cells here --------------------------------------------------------
-
-
-def run(name: str, *, to_the_end: bool = False) -> list[Exception]:
-    """Run a notebook's code in this process; with `to_the_end` errors end a cell only."""
-    namespace: dict[str, Any] = {"__name__": name}
-    errors = []
-    for number, cell in enumerate(code_cells(read(name))):
-        file = f"<{name} {number}>"  # inspect.getsource finds it by this name
-        linecache.cache[file] = (len(cell.source), None, cell.source.splitlines(True), file)
-        try:
-            exec(compile(cell.source, file, "exec"), namespace)
-        except Exception as error:
-            if not to_the_end:
-                raise
-            errors.append(error)
-    return errors
+# -- to run each notebook over them ---------------------------------------------------------
 
 
 @pytest.fixture(scope="module", params=TAGS)
@@ -222,17 +205,21 @@ def wait_for_nothing(look: Any, done: Any, what: str, *_: float) -> Any:
 def test_a_notebook_touches_nothing_of_somebody_else(
     name, planted, environment, monkeypatch
 ) -> None:
-    prefix, before = planted
+    prefix, _ = planted
     os.environ["SQS_COURSE_PREFIX"] = prefix
-    monkeypatch.chdir(FOLDER)
     monkeypatch.setattr(logs, "wait_until", wait_for_nothing)
-    errors = run(name, to_the_end=True)
+    errors = [error for _, error in run_cells(name) if error]
     if name == "99_clean_up":
         assert errors == []
     else:
         assert isinstance(errors[0], NotOurs)
         for taken in map(course.name, names.WRITES[name].queues):
             assert f"There is a queue {taken} that this course did not make" in str(errors[0])
+
+
+def test_after_all_notebooks_everything_is_as_it_was(planted) -> None:
+    """What differs names the notebook: each has names of its own."""
+    prefix, before = planted
     assert everything(prefix) == before
 
 
@@ -272,13 +259,12 @@ def adopt_what_is_refused(notebook: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_who_did_the_steps_by_hand_adopts_them_and_keeps_them(learner, monkeypatch, capsys) -> None:
-    monkeypatch.chdir(FOLDER)
+def test_who_did_the_steps_by_hand_adopts_them_and_keeps_them(learner) -> None:
     do_the_steps_by_hand()
     before = everything(learner)
     assert adopt_what_is_refused("04_add_trigger") == ["trigger", "function", "queue", "role"]
     for name in (*NAMES[:8], "99_clean_up"):
-        run(name)
+        printed = run_whole(name)
     after = everything(learner)
     assert {kind: set(things) for kind, things in after.items()} == {
         kind: set(things) for kind, things in before.items()
@@ -289,7 +275,7 @@ def test_who_did_the_steps_by_hand_adopts_them_and_keeps_them(learner, monkeypat
         assert after["roles"][role][0]["RoleId"] == about["RoleId"]
     for group, (*_, events) in before["log groups"].items():
         assert after["log groups"][group][-1] > events
-    [last] = capsys.readouterr().out.splitlines()[-1:]
+    last = "".join(printed).splitlines()[-1]
     trigger = f"{learner}DemoQueueLambda to {learner}ProcessSQSMessage"
     assert last.startswith(f"Left alone: trigger {trigger} (adopted, still polls), function ")
     clean_up.clean_up(adopted=True)

@@ -1,4 +1,4 @@
-"""Each notebook runs from the state that all later ones leave behind."""
+"""Each notebook runs from the state that later ones leave behind."""
 
 from __future__ import annotations
 
@@ -6,45 +6,36 @@ import os
 from collections.abc import Iterator
 from unittest import mock
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
-from tests.notebook_files import (
-    FOLDER,
-    NAMES,
-    code_cells,
-    output_texts,
-    read,
-    stop_local_aws,
-)
+from helpers.localaws import lifecycle
+from tests.notebook_files import NAMES, code_cells, read, run_whole
+
+LATEST_FIRST = NAMES[-2::-1]  # the clean-up would leave nothing
+HALVES = {"odd": LATEST_FIRST[::2], "even": LATEST_FIRST[1::2]}
 
 
-def after_solution(notebook: nbformat.NotebookNode) -> str:
-    """What the check behind the solution says."""
-    cells = code_cells(notebook)
-    place = next(n for n, c in enumerate(cells) if "solution" in c.metadata.get("tags", []))
-    return output_texts(cells[place + 1])[0]
+def solution_of(name: str) -> int:
+    """The place of the cell that holds the solution, among the cells with code."""
+    cells = code_cells(read(name))
+    return next(n for n, c in enumerate(cells) if "solution" in c.metadata.get("tags", []))
 
 
 @pytest.fixture(scope="module")
-def own_local_aws(tmp_path_factory) -> Iterator[None]:
-    """One local AWS for all notebooks: each leaves behind what the next one finds."""
+def half(request, tmp_path_factory, keep_environment) -> Iterator[None]:
+    """One local AWS for half of the notebooks: each leaves behind what the next one finds."""
     folder = str(tmp_path_factory.mktemp("backwards"))
     with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": folder}):
         yield
-        stop_local_aws(dict(os.environ))
+        lifecycle.stop()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES[-2::-1])  # the clean-up would leave nothing
-def test_backwards_on_one_local_aws(name: str, own_local_aws) -> None:
-    notebook = read(name)
-    client = NotebookClient(
-        notebook,
-        timeout=120,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(FOLDER)}},
-    )
-    client.execute()  # raises at the first cell that does
-    assert after_solution(notebook).startswith("Right: ")
+@pytest.mark.parametrize(
+    ("half", "name"),
+    [(half, name) for half, names in HALVES.items() for name in names],
+    indirect=["half"],
+)
+def test_backwards_on_one_local_aws(half: None, name: str, environment) -> None:
+    printed = run_whole(name)
+    assert printed[solution_of(name) + 1].startswith("Right: ")

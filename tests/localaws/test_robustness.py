@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+import multiprocessing
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
+from typing import Any
 
+import botocore.session
 import psutil
 import pytest
 from botocore.config import Config
 
 from helpers import steps
 from helpers.localaws import lifecycle
-from helpers.localaws.keys import variables
+from helpers.localaws.keys import AccessKey
 from helpers.localaws.lifecycle import has_ended
 from tests.conformance.kit import HEAD, REGION, Aws, Declared, access_keys, poll
-from tests.localaws.kit import LIMIT_S, group_of, own_server, send_all, server_pid, wait_gone
+from tests.localaws.kit import LIMIT_S, POSIX, group_of, own_server, send_all, server_pid, wait_gone
 
 # -- the end of a worker and of the server in the middle of something -----------------------
 
@@ -153,49 +153,44 @@ def connections(server: psutil.Process) -> int:
     return sum(each.status == psutil.CONN_ESTABLISHED for each in server.net_connections("tcp"))
 
 
-CLIENT = f"""
-import sys
-import botocore.session
+def be_client(url: str, key: AccessKey, name: str, together: Any) -> str:
+    """A process of somebody's own: makes a queue, sends, receives, deletes, once all are there."""
+    sqs = botocore.session.get_session().create_client(
+        "sqs",
+        region_name=REGION,
+        endpoint_url=url,
+        aws_access_key_id=key.id,
+        aws_secret_access_key=key.secret,
+    )
+    together.wait(LIMIT_S)
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
+    sqs.send_message(QueueUrl=queue, MessageBody=name)
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    sqs.delete_queue(QueueUrl=queue)
+    return message["Body"]
 
-url, name = sys.argv[1:]
-sqs = botocore.session.get_session().create_client(
-    "sqs", region_name="{REGION}", endpoint_url=url,
-)
-print("ready", flush=True)
-sys.stdin.readline()
-queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-assert "Messages" not in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
-sqs.send_message(QueueUrl=queue, MessageBody=name)
-(message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
-sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-sqs.delete_queue(QueueUrl=queue)
-print(message["Body"], flush=True)
-"""
+
+def process_context() -> Any:
+    """Where processes are forked from one that has imported boto3: thirty imports take long."""
+    if not POSIX:
+        return multiprocessing.get_context()
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 @pytest.mark.slow
 def test_thirty_processes_are_served_at_once(tmp_path) -> None:
     names = [f"client-{number}" for number in range(30)]
-    with own_server(tmp_path) as endpoint_url:
-        clients = [
-            subprocess.Popen(
-                [sys.executable, "-c", CLIENT, endpoint_url, name],
-                env={**os.environ, **variables(endpoint_url, access_keys[endpoint_url])},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for name in names
-        ]
-        try:
-            assert [client.stdout.readline() for client in clients] == ["ready\n"] * len(names)
-            for client in clients:
-                client.stdin.write("go\n")
-                client.stdin.flush()
-            answers = [client.communicate(timeout=LIMIT_S) for client in clients]
-        finally:
-            for client in clients:
-                client.kill()
-        assert answers == [(f"{name}\n", "") for name in names]
+    context = process_context()
+    with (
+        own_server(tmp_path) as endpoint_url,
+        context.Manager() as manager,
+        ProcessPoolExecutor(len(names), context) as clients,
+    ):
+        key, together = access_keys[endpoint_url], manager.Barrier(len(names))
+        answers = [clients.submit(be_client, endpoint_url, key, n, together) for n in names]
+        assert [answer.result(LIMIT_S) for answer in answers] == names
         assert "QueueUrls" not in Aws(endpoint_url).sqs.list_queues()
