@@ -10,8 +10,7 @@ import pytest
 from matplotlib import image
 
 from helpers import charts
-from helpers.charts import drawing
-from helpers.charts import lanes as life_lines
+from helpers.charts import backlog, concurrency, hours, journey, lives, retries, speed
 from helpers.charts import style as chart_style
 from helpers.evidence import recorder
 
@@ -174,7 +173,7 @@ def test_a_chart_can_be_read(name: str, monkeypatch) -> None:
         drawn.append((figure, figure._suptitle or figure.axes[0]._left_title))
         return chart_style.Chart(b"", text)
 
-    for module in (drawing, life_lines):
+    for module in (backlog, concurrency, hours, journey, lives, retries, speed):
         monkeypatch.setattr(module, "make_chart", keep)
     CHARTS[name][0]()
     [(figure, title)] = drawn
@@ -188,7 +187,7 @@ def test_a_chart_can_be_read(name: str, monkeypatch) -> None:
 
 
 def test_a_slow_first_start_makes_no_later_try_too_early() -> None:
-    assert drawing.starts_of(DOUBLED).to_dict() == pytest.approx({1: 0.35, 2: 1.02, 3: 3.1})
+    assert retries.starts_of(DOUBLED).to_dict() == pytest.approx({1: 0.35, 2: 1.02, 3: 3.1})
     text = charts.retry_schedule(DOUBLED, 1).text
     assert text == "Retries with a first pause of 1 s. plain: 3 tries, 0 earlier than expected."
 
@@ -256,7 +255,7 @@ def test_messages_that_were_never_delivered_have_a_lane() -> None:
 
 
 def test_attempts_at_the_same_time_stand_one_below_the_other() -> None:
-    rows = life_lines.place_bars(SEEN).set_index("request_id")["row"].to_dict()
+    rows = lives.place_bars(SEEN).set_index("request_id")["row"].to_dict()
     assert rows == {"a1": 0, "b1": 0, "b2": 0, "c1": 0, "c2": 0, "d1": 0, "d2": 1, "d3": 2}
 
 
@@ -269,7 +268,7 @@ def test_attempts_at_the_same_time_stand_one_below_the_other() -> None:
     ],
 )
 def test_the_title_of_life_lines(dead, sent, title: str) -> None:
-    assert life_lines.life_title(recorder.fates(SEEN, dead_of(*dead), sent)) == title
+    assert lives.life_title(recorder.fates(SEEN, dead_of(*dead), sent)) == title
 
 
 @pytest.mark.parametrize(
@@ -280,14 +279,14 @@ def test_the_title_of_life_lines(dead, sent, title: str) -> None:
     ],
 )
 def test_the_title_of_one_life_line(dead, title: str) -> None:
-    assert life_lines.life_title(recorder.fates(ONE, dead_of(*dead))) == title
+    assert lives.life_title(recorder.fates(ONE, dead_of(*dead))) == title
 
 
 @pytest.mark.parametrize(
     ("minutes", "running"), [(0, 5), (1, 305), (4, 1205), (4.15, 1250), (60, 1250)]
 )
 def test_the_rule_of_aws(minutes: float, running: float) -> None:
-    assert drawing.allowed_by_aws(minutes) == pytest.approx(running)
+    assert concurrency.allowed_by_aws(minutes) == pytest.approx(running)
 
 
 @pytest.mark.parametrize(
