@@ -25,7 +25,7 @@ from helpers.account.belongings import (
 )
 from helpers.account.names import TAG, tags
 from helpers.clean_up import find, goes
-from helpers.evidence.recorder import read_dead_letters
+from helpers.evidence.dead_letters import read_dead_letters
 from helpers.experiments.experiment import Experiment, printed
 from helpers.logs import log_group, wait_for_line
 from helpers.waiting import wait_until

@@ -29,8 +29,8 @@ def find() -> list[Thing]:
     return sorted(belongings.find(), key=lambda thing: ORDER.index(thing.kind))
 
 
-def table(things: list[Thing], adopted: bool = False) -> pd.DataFrame:
-    """Things as a table to look at: what would be deleted, and what is left alone, and why."""
+def plan(things: list[Thing], adopted: bool = False) -> pd.DataFrame:
+    """What the clean-up would do with these things, and why it would leave some alone."""
     rows = [
         {
             "kind": thing.kind,

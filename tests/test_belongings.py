@@ -238,8 +238,8 @@ def test_what_is_adopted_is_listed_and_left_alone_unless_told_otherwise(learner,
     found = clean_up.find()
     assert [thing.kind for thing in found] == list(clean_up.ORDER)
     assert all(thing.ours and thing.adopted for thing in found)
-    assert set(clean_up.table(found)["will be"]) == {"left alone: adopted"}
-    assert set(clean_up.table(found, adopted=True)["will be"]) == {"deleted"}
+    assert set(clean_up.plan(found)["will be"]) == {"left alone: adopted"}
+    assert set(clean_up.plan(found, adopted=True)["will be"]) == {"deleted"}
     course.begin("08_retries")
     before = everything(learner)
     assert clean_up.clean_up() == []

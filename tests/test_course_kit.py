@@ -485,8 +485,8 @@ def test_clean_up_deletes_ours_and_leaves_what_has_no_tag(learner) -> None:
     course.catch_up(8)
     name = course.name(course.PRACTICE_QUEUE)
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    table = clean_up.table(clean_up.find())
-    assert dict(zip(table["name"], table["will be"], strict=True)) == {
+    planned = clean_up.plan(clean_up.find())
+    assert dict(zip(planned["name"], planned["will be"], strict=True)) == {
         f"{learner}DemoQueueLambda to {learner}ProcessSQSMessage": "deleted",
         f"{learner}ProcessSQSMessage": "deleted",
         f"{learner}DemoQueueLambda": "deleted",

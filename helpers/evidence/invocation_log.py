@@ -22,6 +22,7 @@ import pandas as pd
 from helpers.logs import REQUEST_ID, read_report
 
 PLATFORM_KINDS = ("START", "END", "REPORT")
+OUTCOMES = ("returned", "reported", "raised", "timed out", "exited", "unknown")
 NOTE_KINDS = ("event", "answer", "raised", "timed out", "exited")
 # The runtime client writes "[ERROR] ValueError: …" for an exception that nobody caught. What
 # a function logs by itself as an error has a tab there, or in JSON the name of a logger.
@@ -67,7 +68,7 @@ class Invocation:
     finishes: Place | None = None
 
     def outcome(self, message_id: str) -> str:
-        """How the delivery of a message ended: one of the recorder's OUTCOMES."""
+        """How the delivery of a message ended: one of OUTCOMES."""
         status = self.report["status"] if self.report else None
         if status == "timeout" or self.failure == "timed out":
             return "timed out"

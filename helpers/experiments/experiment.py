@@ -30,7 +30,7 @@ from helpers.account.belongings import (
 )
 from helpers.account.names import Names, of_experiment
 from helpers.clean_up import delete_trigger, wait_until_trigger_is_gone
-from helpers.evidence.recorder import deliveries
+from helpers.evidence.delivery_table import deliveries
 from helpers.logs import log_group, read_events
 from helpers.waiting import NOT_READY_YET, wait_until, when_known
 

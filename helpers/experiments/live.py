@@ -20,7 +20,7 @@ from IPython.display import HTML, display
 from helpers import charts
 from helpers.account.target import WrongSetting
 from helpers.evidence.invocation_log import read_invocations
-from helpers.evidence.recorder import QueueWatch
+from helpers.evidence.queue_watch import QueueWatch
 from helpers.experiments.experiment import Experiment, printed
 
 EVERY_S = 0.5  # CloudWatch Logs allows some five FilterLogEvents calls a second
