@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 
-from helpers import course, steps
+from helpers import course, experiments, steps
 from helpers.account.belongings import (
     broken_queues,
     find_queues,
@@ -24,7 +24,7 @@ from helpers.account.belongings import (
     refuse_names,
 )
 from helpers.account.names import WRITES
-from helpers.experiments import experiment
+from helpers.experiments.changes import wait_until_updated
 from helpers.experiments.experiment import Experiment
 from helpers.waiting import when_role_is_ready
 
@@ -77,8 +77,8 @@ def build(number: int) -> Experiment:
 
 def missing_permission() -> Experiment:
     """The handler writes to a table, and the role does not let it."""
-    table = experiment.empty_table()
-    return experiment.build(
+    table = experiments.empty_table()
+    return experiments.build(
         course.BREAK_IT, STORES, visibility_s=2, timeout_s=2, max_receives=2, memory_mb=512,
         environment={"TABLE": table.name},
     )  # fmt: skip
@@ -86,36 +86,36 @@ def missing_permission() -> Experiment:
 
 def short_visibility() -> Experiment:
     """Somebody made the queue's visibility timeout shorter than the work."""
-    test = experiment.build(course.BREAK_IT, SLOW, visibility_s=4, timeout_s=4, enabled=False)
+    test = experiments.build(course.BREAK_IT, SLOW, visibility_s=4, timeout_s=4, enabled=False)
     boto3.client("sqs").set_queue_attributes(
         QueueUrl=test.queue_url, Attributes={"VisibilityTimeout": "1"}
     )
-    experiment.switch(boto3.client("lambda"), test.trigger_uuid, on=True)
+    experiments.switch(boto3.client("lambda"), test.trigger_uuid, on=True)
     return test.again()
 
 
 def dead_letters_of_the_function() -> Experiment:
     """The dead-letter queue is that of the function, for asynchronous calls."""
-    test = experiment.build(course.BREAK_IT, HANDLER, visibility_s=1)
-    experiment.allow(test, "sqs:SendMessage", test.dlq_arn)
+    test = experiments.build(course.BREAK_IT, HANDLER, visibility_s=1)
+    experiments.allow(test, "sqs:SendMessage", test.dlq_arn)
     set_dead_letter_queue(boto3.client("lambda"), test.name, test.dlq_arn)
     return test.again()
 
 
 def swallowed_exception() -> Experiment:
     """The handler catches every exception and returns."""
-    return experiment.build(course.BREAK_IT, SWALLOWS, visibility_s=1, max_receives=2)
+    return experiments.build(course.BREAK_IT, SWALLOWS, visibility_s=1, max_receives=2)
 
 
 def forgotten_trigger() -> Experiment:
     """Nothing is wrong, but somebody forgot that there is a trigger."""
-    return experiment.build(course.BREAK_IT, HANDLER)
+    return experiments.build(course.BREAK_IT, HANDLER)
 
 
 def deleted_queue() -> Experiment:
     """The queue was deleted. It had a name of its own: a deleted one is blocked for 60 s."""
     sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
-    test = experiment.build(course.BREAK_IT, HANDLER, enabled=False)
+    test = experiments.build(course.BREAK_IT, HANDLER, enabled=False)
     policy = {"deadLetterTargetArn": test.dlq_arn, "maxReceiveCount": 3}
     url = sqs.create_queue(
         QueueName=f"{test.name}-{int(time.time() * 1000)}",
@@ -130,7 +130,7 @@ def deleted_queue() -> Experiment:
 
 def disabled_trigger() -> Experiment:
     """Somebody disabled the trigger."""
-    return experiment.build(course.BREAK_IT, HANDLER, enabled=False)
+    return experiments.build(course.BREAK_IT, HANDLER, enabled=False)
 
 
 FAULTS: dict[int, Callable[[], Experiment]] = dict(
@@ -173,10 +173,10 @@ def set_dead_letter_queue(lambda_: Any, name: str, arn: str) -> None:
     Raises NotOurs for a function of somebody else.
     """
     refuse_foreign([look_at_function(lambda_, name)])
-    experiment.wait_until_updated(lambda_, name)
+    wait_until_updated(lambda_, name)
     when_role_is_ready(
         lambda_.update_function_configuration,
         FunctionName=name,
         DeadLetterConfig={"TargetArn": arn},
     )
-    experiment.wait_until_updated(lambda_, name)
+    wait_until_updated(lambda_, name)
