@@ -13,9 +13,10 @@ from typing import Any
 import boto3
 
 from helpers import course, steps
-from helpers.account.belongings import (
+from helpers.account.belongings import find_triggers
+from helpers.account.names import TAG, tags
+from helpers.account.things import (
     Thing,
-    find_triggers,
     ignore_missing,
     look_at_function,
     look_at_mapping,
@@ -23,7 +24,6 @@ from helpers.account.belongings import (
     look_at_role,
     look_at_table,
 )
-from helpers.account.names import TAG, tags
 from helpers.clean_up import find, goes
 from helpers.evidence.dead_letters import read_dead_letters
 from helpers.experiments.experiment import Experiment, printed

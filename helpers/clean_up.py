@@ -16,8 +16,8 @@ import pandas as pd
 from botocore.exceptions import ClientError
 
 from helpers.account import belongings
-from helpers.account.belongings import ADOPTED, Thing, ignore_missing
 from helpers.account.names import TAG
+from helpers.account.things import ADOPTED, Thing, ignore_missing
 from helpers.logs import log_group
 from helpers.waiting import wait_until
 

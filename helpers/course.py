@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import boto3
 
 from helpers import steps
-from helpers.account import belongings, names, sentences
+from helpers.account import adoption, names, refusal, sentences, things
 from helpers.account.names import (
     BREAK_IT,
     EXPERIMENTS,
@@ -84,14 +84,14 @@ def begin(notebook: str) -> None:
     setting that is not allowed, and NotOurs, before the first change, when somebody else's
     things have the names that the notebook writes to.
     """
-    sentences.show_as_sentences(WrongSetting, belongings.NotOurs)
+    sentences.show_as_sentences(WrongSetting, refusal.NotOurs)
     if notebook not in NOTEBOOKS:
         raise ValueError(f"{notebook!r} is no notebook of this course: {', '.join(NOTEBOOKS)}")
     target = connect()
     print(f"Connected to: {target.description}.")
     if target.note:
         print(target.note)
-    belongings.refuse_names(names.WRITES[notebook])
+    refusal.refuse_names(names.WRITES[notebook])
     step = int(notebook[:2])
     if 2 <= step <= 7:
         make_missing(step)
@@ -116,7 +116,7 @@ def catch_up(step: int) -> Pipeline:
 
     Raises NotOurs, before the first change, for what somebody else made under these names.
     """
-    belongings.refuse_names(names.of_steps(step))
+    refusal.refuse_names(names.of_steps(step))
     return make_missing(step)
 
 
@@ -167,7 +167,7 @@ def adopt(kind: str, name: str, id: str) -> None:
     or a trigger's UUID: the refusal of a notebook's first cell has the whole call. Raises
     ValueError when name and id are not those of one thing.
     """
-    thing = belongings.adopt(kind, name, id)
+    thing = adoption.adopt(kind, name, id)
     print(
         f"Adopted: {thing.kind} {thing.name}. From now on the notebooks may change and empty it, "
         "and the clean-up leaves it alone."
@@ -181,7 +181,7 @@ def queue_tags(queue: str) -> dict[str, str]:
 
     CreateQueue compares tags, and an adopted queue has more of them than the course's.
     """
-    found = belongings.look_at_queue(boto3.client("sqs"), queue)
+    found = things.look_at_queue(boto3.client("sqs"), queue)
     return {} if found and found.adopted else tags()
 
 

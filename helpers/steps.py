@@ -15,15 +15,14 @@ import re
 import zipfile
 from typing import Any
 
-from helpers.account.belongings import (
+from helpers.account.belongings import find_queues
+from helpers.account.refusal import refuse_foreign, refuse_if_known
+from helpers.account.things import (
     as_list,
-    find_queues,
     look_at_function,
     look_at_mapping,
     look_at_queue,
     look_at_role,
-    refuse_foreign,
-    refuse_if_known,
 )
 from helpers.waiting import wait_until, when_role_is_ready
 

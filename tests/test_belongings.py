@@ -11,7 +11,7 @@ import pytest
 
 from helpers import checks, clean_up, course, experiments, steps
 from helpers.account import belongings, names
-from helpers.account.belongings import NotOurs
+from helpers.account.refusal import NotOurs
 from helpers.experiments import faults
 from helpers.experiments.experiment import Experiment
 from helpers.logs import log_group

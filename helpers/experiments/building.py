@@ -14,8 +14,9 @@ from typing import Any
 import boto3
 
 from helpers import course, steps
-from helpers.account.belongings import ignore_missing, look_at_mapping, refuse_names
 from helpers.account.names import of_experiment
+from helpers.account.refusal import refuse_names
+from helpers.account.things import ignore_missing, look_at_mapping
 from helpers.clean_up import delete_trigger, wait_until_trigger_is_gone
 from helpers.experiments.changes import switch, wait_until_updated
 from helpers.experiments.emptying import drain

@@ -8,7 +8,8 @@ from typing import Any
 import boto3
 
 from helpers import steps
-from helpers.account.belongings import look_at_role, look_at_trigger, refuse_foreign
+from helpers.account.refusal import refuse_foreign
+from helpers.account.things import look_at_role, look_at_trigger
 from helpers.experiments.experiment import Experiment
 
 

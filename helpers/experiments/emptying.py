@@ -7,14 +7,9 @@ from typing import Any
 import boto3
 
 from helpers import course, steps
-from helpers.account.belongings import (
-    as_list,
-    look_at_queue,
-    look_at_table,
-    refuse_foreign,
-    refuse_names,
-)
 from helpers.account.names import Names
+from helpers.account.refusal import refuse_foreign, refuse_names
+from helpers.account.things import as_list, look_at_queue, look_at_table
 from helpers.waiting import wait_until
 
 

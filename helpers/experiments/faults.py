@@ -15,15 +15,10 @@ from typing import Any
 import boto3
 
 from helpers import course, experiments, steps
-from helpers.account.belongings import (
-    broken_queues,
-    find_queues,
-    ignore_missing,
-    look_at_function,
-    refuse_foreign,
-    refuse_names,
-)
+from helpers.account.belongings import broken_queues, find_queues
 from helpers.account.names import WRITES
+from helpers.account.refusal import refuse_foreign, refuse_names
+from helpers.account.things import ignore_missing, look_at_function
 from helpers.experiments.changes import wait_until_updated
 from helpers.experiments.experiment import Experiment
 from helpers.waiting import when_role_is_ready

@@ -7,7 +7,8 @@ import uuid
 import boto3
 
 from helpers import steps
-from helpers.account.belongings import look_at_queue, refuse_foreign
+from helpers.account.refusal import refuse_foreign
+from helpers.account.things import look_at_queue
 from helpers.experiments.experiment import Experiment
 
 
