@@ -35,6 +35,7 @@ from helpers.account.names import (
     tags,
 )
 from helpers.account.target import WrongSetting, connect
+from helpers.clients import Client
 from helpers.logs import log_group, wait_for_line
 from helpers.waiting import wait_until
 
@@ -127,8 +128,8 @@ def make_missing(step: int) -> Pipeline:
     role_arn = function_arn = trigger = None
     if step > 2:
         role_arn = steps.create_role(boto3.client("iam"), name(ROLE), tags())
-    if step > 3:
-        function_arn = steps.create_function(lambda_, name(FUNCTION), role_arn, tags())
+        if step > 3:
+            function_arn = steps.create_function(lambda_, name(FUNCTION), role_arn, tags())
     if step > 4:
         trigger = steps.add_trigger(lambda_, name(FUNCTION), queue_arn, tags())
     if step > 5:
@@ -138,14 +139,14 @@ def make_missing(step: int) -> Pipeline:
     return Pipeline(queue_url, queue_arn, role_arn, function_arn, trigger)
 
 
-def replace_stub(lambda_) -> None:
+def replace_stub(lambda_: Client) -> None:
     """Deploy the handler of step 5, unless the learner has deployed something already."""
     deployed = lambda_.get_function_configuration(FunctionName=name(FUNCTION))["CodeSha256"]
     if deployed == steps.package_hash(steps.HELLO_STUB):
         steps.deploy_handler(lambda_, name(FUNCTION))
 
 
-def send_first_message(sqs, queue_url: str) -> None:
+def send_first_message(sqs: Client, queue_url: str) -> None:
     """Send the message of step 6 and wait for its line in the log, unless it is there."""
     logs = boto3.client("logs")
     try:

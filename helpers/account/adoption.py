@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from helpers.account import names
 from helpers.account.things import ADOPTED, LOOK_AT, Thing, as_list
+from helpers.clients import Client
 
 
 def adopt(kind: str, name: str, id: str) -> Thing:
@@ -42,7 +43,7 @@ def adopt(kind: str, name: str, id: str) -> Thing:
     return thing
 
 
-def tag_trigger(lambda_: Any, thing: Thing, tags: dict[str, str]) -> None:
+def tag_trigger(lambda_: Client, thing: Thing, tags: dict[str, str]) -> None:
     mapping = lambda_.get_event_source_mapping(UUID=thing.id)
     lambda_.tag_resource(Resource=mapping["EventSourceMappingArn"], Tags=tags)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import boto3
 
@@ -68,7 +69,7 @@ def find_triggers(ends: Iterable[str], all_ours: bool = False) -> list[Thing]:
     alive = [mapping for mapping in mappings if mapping["State"] != "Deleting"]
     near = {mapping["UUID"] for mapping in alive if {*connects(mapping)} & {*ends}}
     meant = [each for each in mappings if all_ours or each["UUID"] in near]
-    found = [ignore_missing(lambda each=each: look_at_mapping(lambda_, each)) for each in meant]
+    found = [ignore_missing(partial(look_at_mapping, lambda_, each)) for each in meant]
     return [thing for thing in found if thing and (thing.ours or thing.key in near)]
 
 

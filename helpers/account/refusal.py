@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from helpers.account import names
 from helpers.account.belongings import find
 from helpers.account.names import Names, name
 from helpers.account.things import LOOK_AT, Thing
+from helpers.clients import Client
 from helpers.logs import log_group
 
 
@@ -39,7 +39,7 @@ def carries(thing: Thing, tags: dict[str, str] | None) -> bool:
     return thing.ours if tags is None else tags.items() <= thing.tags.items()
 
 
-def refuse_if_known(kind: str, client: Any, full_name: str) -> None:
+def refuse_if_known(kind: str, client: Client, full_name: str) -> None:
     """Raise NotOurs if a queue or function is foreign and has a name of the course.
 
     For calls that get no tags: what has another name is up to the caller.

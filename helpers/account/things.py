@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from helpers.account import names
+from helpers.clients import Client
 
 ADOPTED = "sqs-lambda-course-adopted"
 MISSING = ("NonExistentQueue", "ResourceNotFoundException", "NoSuchEntity")
@@ -83,7 +84,7 @@ def as_list(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def look_at_queue(sqs: Any, name: str) -> Thing | None:
+def look_at_queue(sqs: Client, name: str) -> Thing | None:
     def look() -> Thing:
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
         answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
@@ -93,7 +94,7 @@ def look_at_queue(sqs: Any, name: str) -> Thing | None:
     return ignore_missing(look)
 
 
-def look_at_function(lambda_: Any, name: str) -> Thing | None:
+def look_at_function(lambda_: Client, name: str) -> Thing | None:
     function = ignore_missing(lambda: lambda_.get_function(FunctionName=name))
     if function is None:
         return None
@@ -101,14 +102,14 @@ def look_at_function(lambda_: Any, name: str) -> Thing | None:
     return make_thing("function", name, name, arn, function.get("Tags", {}))
 
 
-def look_at_role(iam: Any, name: str) -> Thing | None:
+def look_at_role(iam: Client, name: str) -> Thing | None:
     role = ignore_missing(lambda: iam.get_role(RoleName=name)["Role"])
     if role is None:
         return None
     return make_thing("role", name, name, role["Arn"], as_dictionary(role.get("Tags", [])))
 
 
-def look_at_table(dynamodb: Any, name: str) -> Thing | None:
+def look_at_table(dynamodb: Client, name: str) -> Thing | None:
     def look() -> Thing:
         arn = dynamodb.describe_table(TableName=name)["Table"]["TableArn"]
         tags = as_dictionary(dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"])
@@ -117,7 +118,7 @@ def look_at_table(dynamodb: Any, name: str) -> Thing | None:
     return ignore_missing(look)
 
 
-def look_at_log_group(logs: Any, name: str) -> Thing | None:
+def look_at_log_group(logs: Client, name: str) -> Thing | None:
     """The log group by its own tags, whosever its function is."""
     groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     arns = [group["arn"] for group in groups if group["logGroupName"] == name]
@@ -128,14 +129,14 @@ def look_at_log_group(logs: Any, name: str) -> Thing | None:
     return make_thing("log group", name, arn, arn, answer["tags"]) if answer else None
 
 
-def look_at_trigger(lambda_: Any, uuid: str) -> Thing | None:
+def look_at_trigger(lambda_: Client, uuid: str) -> Thing | None:
     def look() -> Thing:
         return look_at_mapping(lambda_, lambda_.get_event_source_mapping(UUID=uuid))
 
     return ignore_missing(look)
 
 
-def look_at_mapping(lambda_: Any, mapping: dict[str, Any]) -> Thing:
+def look_at_mapping(lambda_: Client, mapping: dict[str, Any]) -> Thing:
     """An event source mapping as a thing, with a look at its tags."""
     tags = lambda_.list_tags(Resource=mapping["EventSourceMappingArn"])["Tags"]
     uuid, polls = mapping["UUID"], mapping["State"] not in ("Disabled", "Deleting")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
@@ -22,7 +22,11 @@ from helpers.charts.style import (
 
 
 @in_style
-def queue_depth(depth: pd.DataFrame, sends: Any = (), done: Any = ()) -> Chart:
+def queue_depth(
+    depth: pd.DataFrame,
+    sends: pd.Series | Sequence[float] = (),
+    done: pd.Series | Sequence[float] = (),
+) -> Chart:
     """How many messages wait, are in flight and are dead, over time.
 
     `depth` is the frame of a QueueWatch. `sends` and `done` are times in s since its start,

@@ -31,7 +31,7 @@ def per_hour(counts: pd.Series, what: str) -> Chart:
     axes.bar(whole.index, whole, color=SKY, **EDGE)
     axes.bar(peaks.index, peaks, color=VERMILION, hatch="//", **EDGE)
     axes.set_xticks(range(0, 24, 2))
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="y", integer=True)
     axes.set_xlabel("hour of the day (UTC)")
     axes.set_ylabel(what)
     hours = ", ".join(map(str, peaks.index))

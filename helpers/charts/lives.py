@@ -93,7 +93,7 @@ def place_bars(seen: pd.DataFrame) -> pd.DataFrame:
 def draw_lines(axes: Axes, bars: pd.DataFrame, visibility_s: float | None, thin: float) -> None:
     """The thin lines: dotted while a message can be received, solid while it is hidden."""
     first = bars.drop_duplicates("message_id")
-    dotted = {"color": GREY, "linestyle": ":", "linewidth": thin}
+    dotted: dict[str, Any] = {"color": GREY, "linestyle": ":", "linewidth": thin}
     axes.hlines(first["lane"], first["since"], first["begin"], **dotted)
     following = bars.groupby("message_id")["begin"].shift(-1)
     gaps = bars.assign(following=following)[following > bars["end"]]

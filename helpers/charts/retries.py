@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import pandas as pd
 
 from helpers.charts.style import (
@@ -21,6 +24,16 @@ from helpers.charts.style import (
 
 EARLY_S = 0.05  # what clocks and rounding may make of a try that is on time
 
+Pauses = Callable[[int, float], list[float]]  # of a number of tries and the first pause in s
+
+
+class Tries(NamedTuple):
+    """The tries of a message, in s since it was first received."""
+
+    name: str
+    starts: pd.Series
+    expected: list[float]
+
 
 @in_style
 def retry_schedule(
@@ -35,13 +48,15 @@ def retry_schedule(
     made the first pause `visibility_s` by ChangeMessageVisibility and doubled it each time.
     With `max_receives`, the maxReceiveCount of the queue, as many tries are expected.
     """
-    rows = [("plain", plain, plain_pauses)]
+    rows: list[tuple[str, pd.DataFrame, Pauses]] = [("plain", plain, plain_pauses)]
     if backoff is not None:
         rows.append(("backoff", backoff, doubling_pauses))
     if any(seen["started"].isna().all() for _, seen, _ in rows):
         raise ValueError("retry_schedule: there is nothing to draw, no try was seen to start.")
     tries = [
-        (name, starts_of(seen), pauses(max_receives or seen["receive_count"].max(), visibility_s))
+        Tries(
+            name, starts_of(seen), pauses(max_receives or seen["receive_count"].max(), visibility_s)
+        )
         for name, seen, pauses in rows
     ]
     figure, axes = new_axes(1.7 + 1.1 * len(rows))
@@ -84,13 +99,13 @@ def doubling_pauses(tries: int, first_s: float) -> list[float]:
     return [first_s * (2**number - 1) for number in range(tries)]
 
 
-def schedule_title(tries: list[tuple]) -> str:
+def schedule_title(tries: list[Tries]) -> str:
     said = [
         f"{count(len(starts), 'try', 'tries')} in {starts.max():.0f} s" for _, starts, _ in tries
     ]
     if len(tries) == 2:
         return f"{said[0]} at an even pace, {said[1]} with backoff"
-    return f"{said[0]}, {too_early(*tries[0][1:]) or 'none'} too early"
+    return f"{said[0]}, {too_early(tries[0].starts, tries[0].expected) or 'none'} too early"
 
 
 def too_early(starts: pd.Series, expected: list[float]) -> int:
@@ -99,7 +114,7 @@ def too_early(starts: pd.Series, expected: list[float]) -> int:
     return sum(start < plan.get(number, start) - EARLY_S for number, start in starts.items())
 
 
-def schedule_text(tries: list[tuple], visibility_s: float, max_receives: int | None) -> str:
+def schedule_text(tries: list[Tries], visibility_s: float, max_receives: int | None) -> str:
     limit = f" of at most {max_receives}" if max_receives else ""
     said = [
         f"{name}: {count(len(starts), 'try', 'tries')}{limit}, "
@@ -130,7 +145,7 @@ def poison(whole: pd.DataFrame, partial: pd.DataFrame, bad: str) -> Chart:
         axes.annotate(f" {count(total, 'run')}", (total, lane), va="center")
     axes.invert_yaxis()
     axes.margins(x=0.15)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("runs of healthy messages")
     axes.set_title(
         f"Healthy messages ran {again[0]:,} times too often when the whole batch failed,\n"

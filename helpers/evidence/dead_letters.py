@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from helpers.clients import Client
+
 LOOK_AT_DEAD_S = 30
 
 
-def read_dead_letters(sqs: Any, queue_url: str) -> pd.DataFrame:
+def read_dead_letters(sqs: Client, queue_url: str) -> pd.DataFrame:
     """What is in a dead-letter queue; the messages stay there.
 
     Columns: `message_id`, `body`, `receive_count`, `sent` (UTC) and `source`, the ARN of the
@@ -37,17 +39,18 @@ def read_dead_letters(sqs: Any, queue_url: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["message_id", "body", "receive_count", "sent", "source"])
 
 
-def look_at_dead(sqs: Any, queue_url: str) -> list[dict[str, Any]]:
-    return sqs.receive_message(
+def look_at_dead(sqs: Client, queue_url: str) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = sqs.receive_message(
         QueueUrl=queue_url,
         MaxNumberOfMessages=10,
         VisibilityTimeout=LOOK_AT_DEAD_S,
         WaitTimeSeconds=1,
         MessageSystemAttributeNames=["All"],
     ).get("Messages", [])
+    return messages
 
 
-def put_back(sqs: Any, queue_url: str, handles: list[str]) -> None:
+def put_back(sqs: Client, queue_url: str, handles: list[str]) -> None:
     """Make received messages visible at once. What is visible already stays so."""
     for start in range(0, len(handles), 10):
         entries = [

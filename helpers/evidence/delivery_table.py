@@ -53,7 +53,7 @@ def delivery_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
 
 
 def delivery_rows(invocation: Invocation) -> list[dict[str, Any]]:
-    report = invocation.report or {}
+    report = invocation.report
     return [
         {
             **message_columns(record["messageId"], record["body"], record["attributes"]),
@@ -61,8 +61,8 @@ def delivery_rows(invocation: Invocation) -> list[dict[str, Any]]:
             "request_id": invocation.request_id,
             "started": invocation.started,
             "ended": invocation.ended,
-            "duration_ms": report.get("duration_ms"),
-            "cold": report.get("init_ms") is not None,
+            "duration_ms": report["duration_ms"] if report else None,
+            "cold": report is not None and report["init_ms"] is not None,
             "outcome": invocation.outcome(record["messageId"]),
         }
         for record in invocation.records

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from helpers.clients import Client
 from helpers.steps import queue_counts
 
 DEPTH_COLUMNS = ("seconds", "visible", "in_flight", "delayed", "dead")
@@ -24,7 +25,7 @@ class QueueWatch:
     """
 
     def __init__(
-        self, sqs: Any, queue_url: str, dlq_url: str | None = None, every_s: float = 0.1
+        self, sqs: Client, queue_url: str, dlq_url: str | None = None, every_s: float = 0.1
     ) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
@@ -45,10 +46,11 @@ class QueueWatch:
     def __exit__(self, _kind: Any, raised: BaseException | None, _trace: Any) -> None:
         self._done.set()
         self._thread.join()
-        if self._error is not None and raised is None:
+        if self._error is None:
+            return
+        if raised is None:
             raise self._error
-        if self._error is not None:
-            raised.add_note(f"Watching the queue failed too: {self._error}")
+        raised.add_note(f"Watching the queue failed too: {self._error}")
 
     def frame(self) -> pd.DataFrame:
         """Columns: `seconds` since the start, `visible`, `in_flight`, `delayed`, `dead`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import boto3
@@ -18,6 +19,7 @@ from helpers.account.names import of_experiment
 from helpers.account.refusal import refuse_names
 from helpers.account.things import ignore_missing, look_at_mapping
 from helpers.clean_up import delete_trigger, wait_until_trigger_is_gone
+from helpers.clients import Client
 from helpers.experiments.changes import switch, wait_until_updated
 from helpers.experiments.emptying import drain
 from helpers.experiments.experiment import Experiment, now_ms
@@ -112,7 +114,7 @@ def build(
 # -- first the queues, and no messages in them ---------------------------------------------
 
 
-def build_queues(sqs: Any, lambda_: Any, wanted: Settings) -> Queues:
+def build_queues(sqs: Client, lambda_: Client, wanted: Settings) -> Queues:
     """The queue and its dead-letter queue, both empty. What handled other messages is off."""
     url, dlq_url = (
         steps.create_queue(sqs, each + wanted.suffix, course.tags(), FIFO if wanted.fifo else None)
@@ -134,7 +136,7 @@ def build_queues(sqs: Any, lambda_: Any, wanted: Settings) -> Queues:
     return queues
 
 
-def empty_both(sqs: Any, lambda_: Any, queues: Queues) -> None:
+def empty_both(sqs: Client, lambda_: Client, queues: Queues) -> None:
     """Delete what an earlier run left in the queues."""
     if any(steps.queue_counts(sqs, queues.url).values()):
         if queues.earlier_trigger:
@@ -143,7 +145,7 @@ def empty_both(sqs: Any, lambda_: Any, queues: Queues) -> None:
     drain(sqs, queues.dlq_url)
 
 
-def delete_other_triggers(lambda_: Any, function_name: str, queue_arn: str) -> None:
+def delete_other_triggers(lambda_: Client, function_name: str, queue_arn: str) -> None:
     """Delete what else triggers a function: it would go on handling other messages.
 
     What was adopted is only switched off.
@@ -155,14 +157,14 @@ def delete_other_triggers(lambda_: Any, function_name: str, queue_arn: str) -> N
         if look_at_mapping(lambda_, mapping).adopted:
             switch(lambda_, mapping["UUID"], on=False)
         else:
-            ignore_missing(lambda uuid=mapping["UUID"]: delete_trigger(uuid))
+            ignore_missing(partial(delete_trigger, mapping["UUID"]))
             wait_until_trigger_is_gone(mapping["UUID"])
 
 
 # -- then the function, with the wanted code and settings ----------------------------------
 
 
-def build_function(lambda_: Any, wanted: Settings) -> None:
+def build_function(lambda_: Client, wanted: Settings) -> None:
     """The role and the function; what is there already is changed where it differs.
 
     Refusals that pass are tried again for 60 s.
@@ -190,7 +192,7 @@ def build_function(lambda_: Any, wanted: Settings) -> None:
 # -- at last the trigger, which starts it --------------------------------------------------
 
 
-def build_trigger(lambda_: Any, wanted: Settings, queues: Queues) -> str:
+def build_trigger(lambda_: Client, wanted: Settings, queues: Queues) -> str:
     """The trigger with the wanted settings. Returns its UUID when it is enabled or disabled.
 
     Refusals that pass are tried again for 60 s.
@@ -218,14 +220,14 @@ def build_trigger(lambda_: Any, wanted: Settings, queues: Queues) -> str:
     return uuid
 
 
-def update_trigger(lambda_: Any, uuid: str, settings: dict[str, Any], wanted: Settings) -> None:
+def update_trigger(lambda_: Client, uuid: str, settings: dict[str, Any], wanted: Settings) -> None:
     """Give a trigger these settings and no others, where they differ."""
     steps.settled(lambda_, uuid)
     has = lambda_.get_event_source_mapping(UUID=uuid)
     state = "Enabled" if wanted.enabled else "Disabled"
     differs = any(has.get(key) != value for key, value in {**settings, "State": state}.items())
     if differs or has.get("FilterCriteria") or has.get("ScalingConfig"):
-        defaults = {"FilterCriteria": {"Filters": []}, "ScalingConfig": {}}
+        defaults: dict[str, Any] = {"FilterCriteria": {"Filters": []}, "ScalingConfig": {}}
         when_known(
             lambda_.update_event_source_mapping,
             wanted.not_known_yet,

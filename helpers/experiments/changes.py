@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import boto3
 
 from helpers import steps
 from helpers.account.refusal import refuse_foreign
 from helpers.account.things import look_at_role, look_at_trigger
+from helpers.clients import Client
 from helpers.experiments.experiment import Experiment
 
 
@@ -19,7 +19,7 @@ def deploy(experiment: Experiment, handler: str) -> Experiment:
     return experiment.again()
 
 
-def switch(lambda_: Any, trigger_uuid: str, on: bool) -> None:
+def switch(lambda_: Client, trigger_uuid: str, on: bool) -> None:
     """Enable or disable a trigger, and wait until it is. Raises NotOurs for a foreign one."""
     wanted = "Enabled" if on else "Disabled"
     refuse_foreign([look_at_trigger(lambda_, trigger_uuid)])
@@ -46,7 +46,7 @@ def allow(experiment: Experiment, action: str, resource: str) -> None:
     )
 
 
-def wait_until_updated(lambda_: Any, name: str) -> None:
+def wait_until_updated(lambda_: Client, name: str) -> None:
     """Wait until a function is active and no update of it is in progress."""
     for state in ("function_active_v2", "function_updated_v2"):
         steps.wait_for_function(lambda_, name, state)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import boto3
 
 from helpers import course, steps
 from helpers.account.names import Names
 from helpers.account.refusal import refuse_foreign, refuse_names
 from helpers.account.things import as_list, look_at_queue, look_at_table
+from helpers.clients import Client, Table
 from helpers.waiting import wait_until
 
 
-def drain(sqs: Any, queue_url: str, limit_s: float = 90.0) -> None:
+def drain(sqs: Client, queue_url: str, limit_s: float = 90.0) -> None:
     """Delete what is in a queue, waiting for messages that are in flight to come back.
 
     PurgeQueue is allowed once in 60 s only, too seldom for an experiment that is repeated.
@@ -52,7 +51,7 @@ def empty_queue(name: str, visibility_s: int) -> str:
     return url
 
 
-def empty_table() -> Any:
+def empty_table() -> Table:
     """The table `course.TABLE`, new and empty, as a boto3 Table. Its key is `order_id`.
 
     A table that was adopted stays, without its items.
@@ -80,7 +79,7 @@ def empty_table() -> Any:
     return table
 
 
-def without_items(table: Any) -> Any:
+def without_items(table: Table) -> Table:
     """The same table, all of its items deleted."""
     keys = [key["AttributeName"] for key in table.key_schema]
     pages = table.meta.client.get_paginator("scan").paginate(TableName=table.name)

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import boto3
 
@@ -19,6 +19,7 @@ from helpers.account.belongings import broken_queues, find_queues
 from helpers.account.names import WRITES
 from helpers.account.refusal import refuse_foreign, refuse_names
 from helpers.account.things import ignore_missing, look_at_function
+from helpers.clients import Client
 from helpers.experiments.changes import wait_until_updated
 from helpers.experiments.experiment import Experiment
 from helpers.waiting import when_role_is_ready
@@ -159,10 +160,10 @@ def forget_earlier_faults() -> None:
     sqs = boto3.client("sqs")
     for queue in find_queues(broken_queues()):
         if queue.ours and not queue.adopted:
-            ignore_missing(lambda url=queue.key: sqs.delete_queue(QueueUrl=url))
+            ignore_missing(partial(sqs.delete_queue, QueueUrl=queue.key))
 
 
-def set_dead_letter_queue(lambda_: Any, name: str, arn: str) -> None:
+def set_dead_letter_queue(lambda_: Client, name: str, arn: str) -> None:
     """Give a function a dead-letter queue of its own, or with "" none.
 
     Raises NotOurs for a function of somebody else.

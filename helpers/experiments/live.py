@@ -99,7 +99,7 @@ class watch:
 def count_outcomes(events: Any) -> dict[str, int]:
     """Invocations that ended, and how many of them failed as a whole."""
     ended = [each for each in read_invocations(events) if each.report]
-    failed = [each for each in ended if each.failure or each.report["status"]]
+    failed = [each for each in ended if each.failure or (each.report and each.report["status"])]
     return {"invocations": len(ended), "failed": len(failed)}
 
 
