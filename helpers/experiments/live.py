@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 import boto3
+import pandas as pd
 from botocore.exceptions import ClientError
 from IPython.display import HTML, display
 
@@ -96,7 +97,7 @@ class watch:
         return frame(numbers, list(said)[-LINES:])
 
 
-def count_outcomes(events: Any) -> dict[str, int]:
+def count_outcomes(events: pd.DataFrame) -> dict[str, int]:
     """Invocations that ended, and how many of them failed as a whole."""
     ended = [each for each in read_invocations(events) if each.report]
     failed = [each for each in ended if each.failure or (each.report and each.report["status"])]
