@@ -13,9 +13,10 @@ from typing import Any
 import boto3
 
 from helpers import course, steps
-from helpers.account.belongings import (
+from helpers.account.belongings import find_triggers
+from helpers.account.names import TAG, tags
+from helpers.account.things import (
     Thing,
-    find_triggers,
     ignore_missing,
     look_at_function,
     look_at_mapping,
@@ -23,9 +24,9 @@ from helpers.account.belongings import (
     look_at_role,
     look_at_table,
 )
-from helpers.account.names import TAG, tags
 from helpers.clean_up import find, goes
-from helpers.evidence.recorder import read_dead_letters
+from helpers.clients import Client
+from helpers.evidence.dead_letters import read_dead_letters
 from helpers.experiments.experiment import Experiment, printed
 from helpers.logs import log_group, wait_for_line
 from helpers.waiting import wait_until
@@ -57,7 +58,7 @@ def check_order(customer: str) -> None:
     )
 
 
-def find_queue(sqs: Any, name: str, advice: str) -> Thing | None:
+def find_queue(sqs: Client, name: str, advice: str) -> Thing | None:
     """A queue. When there is none, says so, with what to do."""
     queue = look_at_queue(sqs, name)
     if queue is None:
@@ -150,7 +151,7 @@ def current_trigger() -> dict[str, Any] | None:
     return steps.find_trigger(lambda_, course.name(course.FUNCTION), steps.queue_arn(sqs, url))
 
 
-def check_handler(handler: Callable[[dict, Any], Any], expected: int) -> None:
+def check_handler(handler: Callable[[dict[str, Any], None], Any], expected: int) -> None:
     """Notebook 05: a handler that counts the orders in an event."""
     orders = ['{"task": "process_order"}'] * expected
     bodies = [*orders, '{"task": "say_hello"}']
@@ -219,13 +220,14 @@ def check_stored_order(order_id: str, amount_cents: int, limit_s: float = 3) -> 
 
     def look() -> dict[str, Any] | None:
         answer = ignore_missing(lambda: dynamodb.get_item(TableName=name, Key=key))
-        return answer and answer.get("Item")
+        return answer.get("Item") if answer else None
 
     try:
         item = wait_until(look, bool, f"order {order_id} in {name}", limit_s)
     except TimeoutError:
         print(f"Not yet: {name} has no order {order_id}. Send it, then run this cell again.")
         return
+    assert item is not None  # by `bool`
     found = item.get("amount_cents", {}).get("N")
     say(
         found == str(amount_cents),
@@ -239,7 +241,7 @@ def check_cured(experiment: Experiment, orders: int = 3, limit_s: float = 3) -> 
 
     def charged() -> int:
         lines = printed(experiment.events())
-        return lines[lines.str.startswith("charged")].nunique()
+        return int(lines[lines.str.startswith("charged")].nunique())
 
     try:
         wait_until(charged, lambda number: number >= orders, "the orders", limit_s)

@@ -1,23 +1,26 @@
 """Delete everything that the course made, and nothing else; then prove that it is gone.
 
-What that is, `belongings` knows. What somebody else made, or the learner has adopted, is shown
-and left alone. A log group gets the course's tag before its function and role are deleted, by
-which it is known as ours. The order matters: a trigger first (it would go on polling), then
-functions, queues, tables, roles without their policies, and at last the log groups, which a
-running function would make again.
+What that is, `account.belongings` knows. What somebody else made, or the learner has adopted,
+is shown and left alone. A log group gets the course's tag before its function and role are
+deleted, by which it is known as ours. The order matters: a trigger first (it would go on
+polling), then functions, queues, tables, roles without their policies, and at last the log
+groups, which a running function would make again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 import boto3
 import pandas as pd
 from botocore.exceptions import ClientError
 
 from helpers.account import belongings
-from helpers.account.belongings import ADOPTED, Thing, ignore_missing
 from helpers.account.names import TAG
+from helpers.account.things import ADOPTED, Thing, ignore_missing
 from helpers.logs import log_group
 from helpers.waiting import wait_until
 
@@ -29,8 +32,8 @@ def find() -> list[Thing]:
     return sorted(belongings.find(), key=lambda thing: ORDER.index(thing.kind))
 
 
-def table(things: list[Thing], adopted: bool = False) -> pd.DataFrame:
-    """Things as a table to look at: what would be deleted, and what is left alone, and why."""
+def plan(things: list[Thing], adopted: bool = False) -> pd.DataFrame:
+    """What the clean-up would do with these things, and why it would leave some alone."""
     rows = [
         {
             "kind": thing.kind,
@@ -60,7 +63,7 @@ def clean_up(*, adopted: bool = False) -> list[str]:
     with suppress(ClientError):  # the tag only helps a clean-up that is interrupted
         tag_log_groups(found)
     for thing in found:
-        ignore_missing(lambda thing=thing: DELETE[thing.kind](thing.key))
+        ignore_missing(partial(DELETE[thing.kind], thing.key))
         if thing.kind == "trigger":
             wait_until_trigger_is_gone(thing.key)
         deleted.append(f"{thing.kind} {thing.name}")
@@ -83,7 +86,7 @@ def delete_late_log_groups(groups: set[str], adopted: bool) -> list[str]:
     for thing in find():
         late = thing.name in groups and (thing.owner is None or goes(thing, adopted))
         if late:
-            ignore_missing(lambda arn=thing.key: delete_log_group(arn))
+            ignore_missing(partial(delete_log_group, thing.key))
         if late or goes(thing, adopted):
             left.append(f"{thing.kind} {thing.name}")
     return left
@@ -136,7 +139,7 @@ def delete_role(name: str) -> None:
     iam.delete_role(RoleName=name)
 
 
-DELETE = {
+DELETE: dict[str, Callable[[str], Any]] = {
     "trigger": delete_trigger,
     "function": lambda name: boto3.client("lambda").delete_function(FunctionName=name),
     "queue": lambda url: boto3.client("sqs").delete_queue(QueueUrl=url),

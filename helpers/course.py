@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import boto3
 
 from helpers import steps
-from helpers.account import belongings, names, sentences
+from helpers.account import adoption, names, refusal, sentences, things
 from helpers.account.names import (
     BREAK_IT,
     EXPERIMENTS,
@@ -35,6 +35,7 @@ from helpers.account.names import (
     tags,
 )
 from helpers.account.target import WrongSetting, connect
+from helpers.clients import Client
 from helpers.logs import log_group, wait_for_line
 from helpers.waiting import wait_until
 
@@ -84,14 +85,14 @@ def begin(notebook: str) -> None:
     setting that is not allowed, and NotOurs, before the first change, when somebody else's
     things have the names that the notebook writes to.
     """
-    sentences.show_as_sentences(WrongSetting, belongings.NotOurs)
+    sentences.show_as_sentences(WrongSetting, refusal.NotOurs)
     if notebook not in NOTEBOOKS:
         raise ValueError(f"{notebook!r} is no notebook of this course: {', '.join(NOTEBOOKS)}")
     target = connect()
     print(f"Connected to: {target.description}.")
     if target.note:
         print(target.note)
-    belongings.refuse_names(names.WRITES[notebook])
+    refusal.refuse_names(names.WRITES[notebook])
     step = int(notebook[:2])
     if 2 <= step <= 7:
         make_missing(step)
@@ -116,7 +117,7 @@ def catch_up(step: int) -> Pipeline:
 
     Raises NotOurs, before the first change, for what somebody else made under these names.
     """
-    belongings.refuse_names(names.of_steps(step))
+    refusal.refuse_names(names.of_steps(step))
     return make_missing(step)
 
 
@@ -127,8 +128,8 @@ def make_missing(step: int) -> Pipeline:
     role_arn = function_arn = trigger = None
     if step > 2:
         role_arn = steps.create_role(boto3.client("iam"), name(ROLE), tags())
-    if step > 3:
-        function_arn = steps.create_function(lambda_, name(FUNCTION), role_arn, tags())
+        if step > 3:
+            function_arn = steps.create_function(lambda_, name(FUNCTION), role_arn, tags())
     if step > 4:
         trigger = steps.add_trigger(lambda_, name(FUNCTION), queue_arn, tags())
     if step > 5:
@@ -138,14 +139,14 @@ def make_missing(step: int) -> Pipeline:
     return Pipeline(queue_url, queue_arn, role_arn, function_arn, trigger)
 
 
-def replace_stub(lambda_) -> None:
+def replace_stub(lambda_: Client) -> None:
     """Deploy the handler of step 5, unless the learner has deployed something already."""
     deployed = lambda_.get_function_configuration(FunctionName=name(FUNCTION))["CodeSha256"]
     if deployed == steps.package_hash(steps.HELLO_STUB):
         steps.deploy_handler(lambda_, name(FUNCTION))
 
 
-def send_first_message(sqs, queue_url: str) -> None:
+def send_first_message(sqs: Client, queue_url: str) -> None:
     """Send the message of step 6 and wait for its line in the log, unless it is there."""
     logs = boto3.client("logs")
     try:
@@ -167,7 +168,7 @@ def adopt(kind: str, name: str, id: str) -> None:
     or a trigger's UUID: the refusal of a notebook's first cell has the whole call. Raises
     ValueError when name and id are not those of one thing.
     """
-    thing = belongings.adopt(kind, name, id)
+    thing = adoption.adopt(kind, name, id)
     print(
         f"Adopted: {thing.kind} {thing.name}. From now on the notebooks may change and empty it, "
         "and the clean-up leaves it alone."
@@ -181,7 +182,7 @@ def queue_tags(queue: str) -> dict[str, str]:
 
     CreateQueue compares tags, and an adopted queue has more of them than the course's.
     """
-    found = belongings.look_at_queue(boto3.client("sqs"), queue)
+    found = things.look_at_queue(boto3.client("sqs"), queue)
     return {} if found and found.adopted else tags()
 
 

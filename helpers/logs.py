@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, TypedDict
 
 import pandas as pd
 
+from helpers.clients import Client
 from helpers.waiting import wait_until
 
 REQUEST_ID = re.compile(r'(?:RequestId: |"requestId":")([0-9a-f-]{36})')
@@ -41,12 +42,27 @@ PLATFORM_LINE = re.compile(
 )
 
 
+class Report(TypedDict):
+    """What a REPORT line tells: times in ms, memory in MB; None for what is not there.
+
+    `status` is None when the function answered.
+    """
+
+    request_id: str
+    duration_ms: float | None
+    billed_ms: float | None
+    memory_mb: float | None
+    used_mb: float | None
+    init_ms: float | None
+    status: str | None
+
+
 def log_group(function_name: str) -> str:
     """The log group that Lambda makes for a function."""
     return f"/aws/lambda/{function_name}"
 
 
-def read_events(logs: Any, group: str, since_ms: int = 0) -> pd.DataFrame:
+def read_events(logs: Client, group: str, since_ms: int = 0) -> pd.DataFrame:
     """All events of a log group since a time in ms since the epoch, oldest first.
 
     Columns: `time` (UTC), `stream`, `kind` and `message`, without the newline at its end.
@@ -75,13 +91,21 @@ def kind_of(message: str) -> str:
     """Which line of the platform a message is; "" for the function's own."""
     found = PLATFORM_LINE.match(message)
     if found:
-        return found[found.lastindex]
+        return found[found.lastindex or 0]
     found = JSON_PLATFORM_LINE.match(message)
     return JSON_KINDS.get(found[1], "") if found else ""
 
 
-def read_report(line: str) -> dict[str, Any]:
-    """The fields of a REPORT line: times in ms, memory in MB; None for a field not there.
+def request_id_in(line: str) -> str:
+    """The request id in a line of the platform. Raises ValueError when there is none."""
+    found = REQUEST_ID.search(line)
+    if found is None:
+        raise ValueError(f"This line has no request id: {line!r}")
+    return found[1]
+
+
+def read_report(line: str) -> Report:
+    """The fields of a REPORT line.
 
     The line may be in the Text or in the JSON format. Raises ValueError for any other line.
     """
@@ -93,19 +117,33 @@ def read_report(line: str) -> dict[str, Any]:
     found = {name: pattern.search(line) for name, pattern in REPORT_NUMBERS.items()}
     numbers = {name: float(match[1]) if match else None for name, match in found.items()}
     status = re.search(r"\tStatus: (\w+)", line)
-    return {"request_id": request_id[1], **numbers, "status": status[1] if status else None}
+    return make_report(request_id[1], numbers, status[1] if status else None)
 
 
-def read_json_report(record: dict[str, Any]) -> dict[str, Any]:
+def read_json_report(record: dict[str, Any]) -> Report:
     metrics = record["metrics"]
     numbers = {
         name: float(metrics[key]) if key in metrics else None for name, key in JSON_NUMBERS.items()
     }
     status = record["status"] if record["status"] != "success" else None
-    return {"request_id": record["requestId"], **numbers, "status": status}
+    return make_report(record["requestId"], numbers, status)
 
 
-def wait_for_line(logs: Any, group: str, text: str, since_ms: int = 0, limit_s: float = 60) -> str:
+def make_report(request_id: str, numbers: dict[str, float | None], status: str | None) -> Report:
+    return Report(
+        request_id=request_id,
+        duration_ms=numbers["duration_ms"],
+        billed_ms=numbers["billed_ms"],
+        memory_mb=numbers["memory_mb"],
+        used_mb=numbers["used_mb"],
+        init_ms=numbers["init_ms"],
+        status=status,
+    )
+
+
+def wait_for_line(
+    logs: Client, group: str, text: str, since_ms: int = 0, limit_s: float = 60
+) -> str:
     """The newest log message with `text` in it, waiting up to `limit_s` seconds for one."""
 
     def look() -> list[str]:

@@ -15,16 +15,16 @@ import re
 import zipfile
 from typing import Any
 
-from helpers.account.belongings import (
+from helpers.account.belongings import find_queues
+from helpers.account.refusal import refuse_foreign, refuse_if_known
+from helpers.account.things import (
     as_list,
-    find_queues,
     look_at_function,
     look_at_mapping,
     look_at_queue,
     look_at_role,
-    refuse_foreign,
-    refuse_if_known,
 )
+from helpers.clients import Client
 from helpers.waiting import wait_until, when_role_is_ready
 
 # The runtime of the course's function. The text that this course follows says Python 3.9,
@@ -73,7 +73,7 @@ SEED_MESSAGE = {"task": "process_order", "order_id": "12345"}
 
 
 def create_queue(
-    sqs: Any, name: str, tags: dict[str, str], attributes: dict[str, str] | None = None
+    sqs: Client, name: str, tags: dict[str, str], attributes: dict[str, str] | None = None
 ) -> str:
     """Step 1: a queue, by default a standard one. Returns its URL."""
     queue = look_at_queue(sqs, name)
@@ -84,19 +84,20 @@ def create_queue(
 
 
 def wait_out_deletion(
-    sqs: Any, name: str, tags: dict[str, str], attributes: dict[str, str] | None = None
+    sqs: Client, name: str, tags: dict[str, str], attributes: dict[str, str] | None = None
 ) -> str:
     """Create a queue; if one of that name was deleted in the last 60 s, wait until AWS lets us."""
 
     def attempt() -> str | None:
         try:
-            return sqs.create_queue(QueueName=name, Attributes=attributes or {}, tags=tags)[
-                "QueueUrl"
-            ]
+            answer = sqs.create_queue(QueueName=name, Attributes=attributes or {}, tags=tags)
         except sqs.exceptions.QueueDeletedRecently:
             return None
+        return str(answer["QueueUrl"])
 
-    return wait_until(attempt, bool, f"the 60 s after which {name} may be created again", 70, 1)
+    url = wait_until(attempt, bool, f"the 60 s after which {name} may be created again", 70, 1)
+    assert url is not None  # by `bool`
+    return url
 
 
 def queue_name(address: str) -> str:
@@ -104,13 +105,13 @@ def queue_name(address: str) -> str:
     return re.split("[:/]", address)[-1]
 
 
-def queue_arn(sqs: Any, queue_url: str) -> str:
+def queue_arn(sqs: Client, queue_url: str) -> str:
     """The ARN of a queue."""
     answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
-    return answer["Attributes"]["QueueArn"]
+    return str(answer["Attributes"]["QueueArn"])
 
 
-def queue_counts(sqs: Any, queue_url: str) -> dict[str, int]:
+def queue_counts(sqs: Client, queue_url: str) -> dict[str, int]:
     """How many messages are visible, in flight and delayed. Approximate on AWS."""
     names = {
         "visible": "ApproximateNumberOfMessages",
@@ -121,7 +122,7 @@ def queue_counts(sqs: Any, queue_url: str) -> dict[str, int]:
     return {short: int(answer["Attributes"][long]) for short, long in names.items()}
 
 
-def create_role(iam: Any, name: str, tags: dict[str, str]) -> str:
+def create_role(iam: Client, name: str, tags: dict[str, str]) -> str:
     """Step 2: the role that lets the function read from SQS and write logs. Returns its ARN."""
     role = look_at_role(iam, name)
     refuse_foreign([role], tags)
@@ -129,7 +130,7 @@ def create_role(iam: Any, name: str, tags: dict[str, str]) -> str:
         trust = json.dumps(TRUST_POLICY)
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=as_list(tags))
     iam.attach_role_policy(RoleName=name, PolicyArn=POLICY_ARN)
-    return iam.get_role(RoleName=name)["Role"]["Arn"]
+    return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
 
 def make_package(source: str) -> bytes:
@@ -149,14 +150,14 @@ def package_hash(source: str) -> str:
 
 
 def create_function(
-    lambda_: Any, name: str, role_arn: str, tags: dict[str, str], source: str = HELLO_STUB
+    lambda_: Client, name: str, role_arn: str, tags: dict[str, str], source: str = HELLO_STUB
 ) -> str:
     """Step 3: the function, with the console's hello stub. Returns its ARN."""
     function = look_at_function(lambda_, name)
     if function:
         refuse_foreign([function], tags)
         return function.id
-    arn = when_role_is_ready(
+    arn: str = when_role_is_ready(
         lambda_.create_function,
         FunctionName=name,
         Runtime=RUNTIME,
@@ -169,7 +170,7 @@ def create_function(
     return arn
 
 
-def wait_for_function(lambda_: Any, name: str, state: str) -> None:
+def wait_for_function(lambda_: Client, name: str, state: str) -> None:
     """Wait for a state of a function that boto3 has a waiter for.
 
     That waiter looks once a second; most changes take less. Raises WaiterError after 300 s, as
@@ -179,7 +180,7 @@ def wait_for_function(lambda_: Any, name: str, state: str) -> None:
     lambda_.get_waiter(state).wait(FunctionName=name, WaiterConfig=often)
 
 
-def find_trigger(lambda_: Any, function_name: str, source_arn: str) -> dict[str, Any] | None:
+def find_trigger(lambda_: Client, function_name: str, source_arn: str) -> dict[str, Any] | None:
     """The event source mapping from this queue to this function, if there is one."""
     answer = lambda_.list_event_source_mappings(
         FunctionName=function_name, EventSourceArn=source_arn
@@ -189,7 +190,7 @@ def find_trigger(lambda_: Any, function_name: str, source_arn: str) -> dict[str,
 
 
 def add_trigger(
-    lambda_: Any, function_name: str, source_arn: str, tags: dict[str, str], batch_size: int = 1
+    lambda_: Client, function_name: str, source_arn: str, tags: dict[str, str], batch_size: int = 1
 ) -> str:
     """Step 4: the event source mapping, enabled. Returns its UUID.
 
@@ -199,7 +200,8 @@ def add_trigger(
     mapping = find_trigger(lambda_, function_name, source_arn)
     if tags:
         ends = [look_at_function(lambda_, function_name), *find_queues([queue_name(source_arn)])]
-        refuse_foreign([*ends, mapping and look_at_mapping(lambda_, mapping)], tags)
+        trigger = look_at_mapping(lambda_, mapping) if mapping else None
+        refuse_foreign([*ends, trigger], tags)
     if mapping is None:
         mapping = when_role_is_ready(
             lambda_.create_event_source_mapping,
@@ -208,11 +210,12 @@ def add_trigger(
             BatchSize=batch_size,
             Tags=tags,
         )
-    settled(lambda_, mapping["UUID"])
-    return mapping["UUID"]
+    uuid: str = mapping["UUID"]
+    settled(lambda_, uuid)
+    return uuid
 
 
-def settled(lambda_: Any, trigger_uuid: str, *wanted: str) -> None:
+def settled(lambda_: Client, trigger_uuid: str, *wanted: str) -> None:
     """Wait until a trigger is in one of the wanted states, by default in any lasting one."""
     states = wanted or ("Enabled", "Disabled")
     wait_until(
@@ -224,16 +227,16 @@ def settled(lambda_: Any, trigger_uuid: str, *wanted: str) -> None:
     )
 
 
-def deploy_handler(lambda_: Any, name: str, source: str = SEED_HANDLER) -> str:
+def deploy_handler(lambda_: Client, name: str, source: str = SEED_HANDLER) -> str:
     """Step 5: replace the function's code. Returns the SHA-256 of the package, in base64."""
     refuse_if_known("function", lambda_, name)
     answer = lambda_.update_function_code(FunctionName=name, ZipFile=make_package(source))
     wait_for_function(lambda_, name, "function_updated_v2")
-    return answer["CodeSha256"]
+    return str(answer["CodeSha256"])
 
 
-def send_message(sqs: Any, queue_url: str, body: dict[str, Any] | None = None) -> str:
+def send_message(sqs: Client, queue_url: str, body: dict[str, Any] | None = None) -> str:
     """Step 6: send one message, the text's own by default. Returns its id."""
     refuse_if_known("queue", sqs, queue_name(queue_url))
     answer = sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(body or SEED_MESSAGE))
-    return answer["MessageId"]
+    return str(answer["MessageId"])

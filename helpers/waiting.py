@@ -40,7 +40,9 @@ def wait_until(
             time.sleep(every_s)
 
 
-def states_until(state: Callable[[], str], wanted: str, what: str, limit_s: float = 120.0) -> list:
+def states_until(
+    state: Callable[[], str], wanted: str, what: str, limit_s: float = 120.0
+) -> list[str]:
     """The different states seen on the way to `wanted`, in order."""
     seen: list[str] = []
 

@@ -11,7 +11,7 @@ import pytest
 
 from helpers import checks, clean_up, course, experiments, steps
 from helpers.account import belongings, names
-from helpers.account.belongings import NotOurs
+from helpers.account.refusal import NotOurs
 from helpers.experiments import faults
 from helpers.experiments.experiment import Experiment
 from helpers.logs import log_group
@@ -238,8 +238,8 @@ def test_what_is_adopted_is_listed_and_left_alone_unless_told_otherwise(learner,
     found = clean_up.find()
     assert [thing.kind for thing in found] == list(clean_up.ORDER)
     assert all(thing.ours and thing.adopted for thing in found)
-    assert set(clean_up.table(found)["will be"]) == {"left alone: adopted"}
-    assert set(clean_up.table(found, adopted=True)["will be"]) == {"deleted"}
+    assert set(clean_up.plan(found)["will be"]) == {"left alone: adopted"}
+    assert set(clean_up.plan(found, adopted=True)["will be"]) == {"deleted"}
     course.begin("08_retries")
     before = everything(learner)
     assert clean_up.clean_up() == []

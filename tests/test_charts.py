@@ -10,10 +10,11 @@ import pytest
 from matplotlib import image
 
 from helpers import charts
-from helpers.charts import drawing
-from helpers.charts import lanes as life_lines
+from helpers.charts import backlog, concurrency, hours, journey, lives, retries, speed
 from helpers.charts import style as chart_style
-from helpers.evidence import recorder
+from helpers.evidence.delivery_table import DELIVERY_COLUMNS
+from helpers.evidence.fate_table import fates
+from helpers.evidence.queue_watch import DEPTH_COLUMNS
 
 ZERO = pd.Timestamp(1_790_000_000_000, unit="ms", tz="UTC")
 SENT_S = {"a": 0.0, "b": 0.1, "c": 0.2, "d": 0.3}
@@ -43,7 +44,7 @@ def seen_of(*attempts: tuple) -> pd.DataFrame:
         }
         for name, receives, begin, end, outcome in attempts
     ]
-    frame = pd.DataFrame(rows, columns=list(recorder.DELIVERY_COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(DELIVERY_COLUMNS))
     return frame.astype({"duration_ms": float})
 
 
@@ -70,7 +71,7 @@ DOUBLED = seen_of(
 )
 DEPTH = pd.DataFrame(
     [(0.0, 0, 0, 0, 0), (0.1, 900, 100, 0, 0), (0.5, 300, 50, 5, 1), (1.0, 0, 2, 0, 3)],
-    columns=list(recorder.DEPTH_COLUMNS),
+    columns=list(DEPTH_COLUMNS),
 )
 RUNS = pd.DataFrame(
     [(1, 90.0, 1.4), (1, 110.0, 1.4), (10, 300.0, 0.3), (10, 350.0, 0.3), (10, 340.0, 0.3)],
@@ -88,12 +89,12 @@ RULE = "Invocations at once by AWS's rule: 5 at first, 300 more a minute, at mos
 
 CHARTS: dict[str, tuple[Any, str]] = {
     "life-lines": (
-        lambda: charts.life_lines(SEEN, recorder.fates(SEEN, dead_of("c"), ["x"]), 2),
+        lambda: charts.life_lines(SEEN, fates(SEEN, dead_of("c"), ["x"]), 2),
         "Life-lines of 5 messages. Deliveries: 1 exited, 1 raised, 1 reported, 3 returned, "
         "1 timed out, 1 unknown. At the end: 1 dead-letter queue, 3 deleted, 1 never delivered.",
     ),
     "life-line of one": (
-        lambda: charts.life_lines(ONE, recorder.fates(ONE)),
+        lambda: charts.life_lines(ONE, fates(ONE)),
         "Life-lines of 1 message. Deliveries: 2 raised, 1 returned. At the end: 1 deleted.",
     ),
     "plain retries": (
@@ -174,7 +175,7 @@ def test_a_chart_can_be_read(name: str, monkeypatch) -> None:
         drawn.append((figure, figure._suptitle or figure.axes[0]._left_title))
         return chart_style.Chart(b"", text)
 
-    for module in (drawing, life_lines):
+    for module in (backlog, concurrency, hours, journey, lives, retries, speed):
         monkeypatch.setattr(module, "make_chart", keep)
     CHARTS[name][0]()
     [(figure, title)] = drawn
@@ -188,7 +189,7 @@ def test_a_chart_can_be_read(name: str, monkeypatch) -> None:
 
 
 def test_a_slow_first_start_makes_no_later_try_too_early() -> None:
-    assert drawing.starts_of(DOUBLED).to_dict() == pytest.approx({1: 0.35, 2: 1.02, 3: 3.1})
+    assert retries.starts_of(DOUBLED).to_dict() == pytest.approx({1: 0.35, 2: 1.02, 3: 3.1})
     text = charts.retry_schedule(DOUBLED, 1).text
     assert text == "Retries with a first pause of 1 s. plain: 3 tries, 0 earlier than expected."
 
@@ -208,7 +209,7 @@ def test_life_lines_of_so_many(messages: int) -> None:
         ended=ZERO + pd.to_timedelta(seen["begin"] + 0.2, unit="s"),
         outcome="raised",
     )
-    chart = charts.life_lines(seen, recorder.fates(seen, dead_of()))
+    chart = charts.life_lines(seen, fates(seen, dead_of()))
     noun = "message" if messages == 1 else "messages"
     assert chart.text.startswith(f"Life-lines of {messages} {noun}. Deliveries: {len(seen)} raised")
     picture = image.imread(io.BytesIO(chart.png), format="png")
@@ -218,7 +219,7 @@ def test_life_lines_of_so_many(messages: int) -> None:
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: charts.life_lines(SEEN.iloc[:0], recorder.fates(SEEN.iloc[:0])),
+        lambda: charts.life_lines(SEEN.iloc[:0], fates(SEEN.iloc[:0])),
         lambda: charts.retry_schedule(SEEN.iloc[:0], 1),
         lambda: charts.latency(SEEN.iloc[:0]),
         lambda: charts.queue_depth(DEPTH.iloc[:0]),
@@ -251,12 +252,12 @@ def test_the_latency_of_later_deliveries_alone_gets_a_sentence() -> None:
 
 def test_messages_that_were_never_delivered_have_a_lane() -> None:
     nothing = SEEN.iloc[:0]
-    chart = charts.life_lines(nothing, recorder.fates(nothing, None, ["x", "y"]))
+    chart = charts.life_lines(nothing, fates(nothing, None, ["x", "y"]))
     assert chart.text == "Life-lines of 2 messages. No deliveries. At the end: 2 never delivered."
 
 
 def test_attempts_at_the_same_time_stand_one_below_the_other() -> None:
-    rows = life_lines.place_bars(SEEN).set_index("request_id")["row"].to_dict()
+    rows = lives.place_bars(SEEN).set_index("request_id")["row"].to_dict()
     assert rows == {"a1": 0, "b1": 0, "b2": 0, "c1": 0, "c2": 0, "d1": 0, "d2": 1, "d3": 2}
 
 
@@ -269,7 +270,7 @@ def test_attempts_at_the_same_time_stand_one_below_the_other() -> None:
     ],
 )
 def test_the_title_of_life_lines(dead, sent, title: str) -> None:
-    assert life_lines.life_title(recorder.fates(SEEN, dead_of(*dead), sent)) == title
+    assert lives.life_title(fates(SEEN, dead_of(*dead), sent)) == title
 
 
 @pytest.mark.parametrize(
@@ -280,14 +281,14 @@ def test_the_title_of_life_lines(dead, sent, title: str) -> None:
     ],
 )
 def test_the_title_of_one_life_line(dead, title: str) -> None:
-    assert life_lines.life_title(recorder.fates(ONE, dead_of(*dead))) == title
+    assert lives.life_title(fates(ONE, dead_of(*dead))) == title
 
 
 @pytest.mark.parametrize(
     ("minutes", "running"), [(0, 5), (1, 305), (4, 1205), (4.15, 1250), (60, 1250)]
 )
 def test_the_rule_of_aws(minutes: float, running: float) -> None:
-    assert drawing.allowed_by_aws(minutes) == pytest.approx(running)
+    assert concurrency.allowed_by_aws(minutes) == pytest.approx(running)
 
 
 @pytest.mark.parametrize(

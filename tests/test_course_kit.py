@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from tenacity import wait_none
 
 from helpers import charts, checks, clean_up, course, logs, steps, waiting
-from helpers.account import belongings, target
+from helpers.account import target, things
 from helpers.account.target import WrongSetting
 from helpers.localaws import lifecycle
 from tests.conftest import fresh_prefix
@@ -471,11 +471,11 @@ def test_a_line_is_waited_for(group) -> None:
 # Clean-up
 
 
-def of_kind(kind: str) -> list[belongings.Thing]:
+def of_kind(kind: str) -> list[things.Thing]:
     return [thing for thing in clean_up.find() if thing.kind == kind]
 
 
-def left_of_us() -> list[belongings.Thing]:
+def left_of_us() -> list[things.Thing]:
     return [thing for thing in clean_up.find() if thing.ours]
 
 
@@ -485,8 +485,8 @@ def test_clean_up_deletes_ours_and_leaves_what_has_no_tag(learner) -> None:
     course.catch_up(8)
     name = course.name(course.PRACTICE_QUEUE)
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    table = clean_up.table(clean_up.find())
-    assert dict(zip(table["name"], table["will be"], strict=True)) == {
+    planned = clean_up.plan(clean_up.find())
+    assert dict(zip(planned["name"], planned["will be"], strict=True)) == {
         f"{learner}DemoQueueLambda to {learner}ProcessSQSMessage": "deleted",
         f"{learner}ProcessSQSMessage": "deleted",
         f"{learner}DemoQueueLambda": "deleted",
@@ -496,7 +496,7 @@ def test_clean_up_deletes_ours_and_leaves_what_has_no_tag(learner) -> None:
     }
     kinds = [line.split(f" {learner}")[0].split(" /aws")[0] for line in clean_up.clean_up()]
     assert kinds == [kind for kind in clean_up.ORDER if kind != "table"]
-    assert clean_up.find() == [belongings.Thing("queue", name, url, ours=False)]
+    assert clean_up.find() == [things.Thing("queue", name, url, ours=False)]
     assert sqs.get_queue_url(QueueName=name)["QueueUrl"] == url
     assert clean_up.clean_up() == []
 

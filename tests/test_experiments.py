@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from helpers import checks, clean_up, course, experiments, steps
-from helpers.experiments import experiment, faults
+from helpers.experiments import faults, settling
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -111,7 +111,7 @@ def test_deliveries_are_waited_for(learner, monkeypatch) -> None:
     built = experiments.build("Retries", SHOWS)
     experiments.send(built, ["late", "later"])
     assert len(experiments.wait_for_deliveries(built, 2)) == 2
-    monkeypatch.setattr(experiment, "SETTLE_LIMIT_S", 0.1)
+    monkeypatch.setattr(settling, "SETTLE_LIMIT_S", 0.1)
     with pytest.raises(TimeoutError, match="3 deliveries in the log of "):
         experiments.wait_for_deliveries(built, 3)
 

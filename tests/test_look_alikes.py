@@ -19,7 +19,8 @@ import pytest
 
 from helpers import clean_up, course, logs, steps
 from helpers.account import names, target
-from helpers.account.belongings import NotOurs, as_list
+from helpers.account.refusal import NotOurs
+from helpers.account.things import as_list
 from helpers.logs import log_group, read_events
 from helpers.waiting import wait_until
 from tests.conftest import fresh_prefix

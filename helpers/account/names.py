@@ -13,7 +13,7 @@ QUEUE, ROLE, FUNCTION = "DemoQueueLambda", "ProcessSQSMessageRole", "ProcessSQSM
 PIZZA_QUEUE, PRACTICE_QUEUE, PRACTICE_ROLE = "PizzaOrders", "PracticeQueue", "PracticeRole"
 PRACTICE_FUNCTION = "PracticeFunction"
 TABLE, JOBS_QUEUE, POLLED_QUEUE = "ProcessedOrders", "VideoJobs", "PolledQueue"
-# Each has a queue, a dead-letter queue, a function and a role of its own: see experiments.py.
+# Each has a queue, a dead-letter queue, a function and a role of its own: see helpers/experiments.
 BREAK_IT = "BreakIt"
 EXPERIMENTS = ("Retries", "Throughput", "Orders", "Videos", "AuditLog", BREAK_IT)
 TAG = "sqs-lambda-course"

@@ -194,4 +194,5 @@ def keep_from_proxy(host: str) -> None:
 
 
 def account_id() -> str:
-    return boto3.client("sts").get_caller_identity()["Account"]
+    account: str = boto3.client("sts").get_caller_identity()["Account"]
+    return account

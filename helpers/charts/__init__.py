@@ -1,16 +1,17 @@
-"""What was seen, drawn: each chart is a function of a data frame."""
+"""What was seen, drawn: each chart is a function of a data frame of `helpers.evidence`.
 
-from helpers.charts.drawing import (
-    latency,
-    message_journey,
-    per_hour,
-    poison,
-    queue_depth,
-    retry_schedule,
-    scaling,
-    throughput,
-)
-from helpers.charts.lanes import life_lines
+JupyterLab shows the picture, with a text for those who cannot see it; a test reads the text.
+The texts hold what stays the same from run to run: counts and outcomes, not the milliseconds of
+one computer.
+"""
+
+from helpers.charts.backlog import queue_depth
+from helpers.charts.concurrency import scaling
+from helpers.charts.hours import per_hour
+from helpers.charts.journey import message_journey
+from helpers.charts.lives import life_lines
+from helpers.charts.retries import poison, retry_schedule
+from helpers.charts.speed import latency, throughput
 
 __all__ = [
     "latency",

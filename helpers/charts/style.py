@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec
 
 import matplotlib
 import pandas as pd
@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#595959"
 VERMILION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
 WIDTH_IN = 9
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib names each key that it takes
     "font.size": 13,
     "legend.fontsize": 12,
     "axes.titlesize": 14,
@@ -33,8 +33,9 @@ STYLE = {
     "axes.spines.right": False,
     "hatch.linewidth": 0.8,
 }
-EDGE = {"edgecolor": "black", "linewidth": 0.6}
+EDGE: dict[str, Any] = {"edgecolor": "black", "linewidth": 0.6}
 LABEL_LENGTH = 18
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ class Chart:
     png: bytes
     text: str
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"image/png": self.png, "text/plain": self.text}
         return data, {"image/png": {"alt": self.text}}
 
@@ -59,11 +62,11 @@ def make_chart(figure: Figure, text: str) -> Chart:
     return Chart(buffer.getvalue(), text)
 
 
-def in_style(draw: Callable[..., Chart]) -> Callable[..., Chart]:
+def in_style(draw: Callable[P, Chart]) -> Callable[P, Chart]:
     """Draw a chart with the look of the course. Raises ValueError when all frames are empty."""
 
     @wraps(draw)
-    def styled(*arguments: Any, **named: Any) -> Chart:
+    def styled(*arguments: P.args, **named: P.kwargs) -> Chart:
         frames = [each for each in arguments if isinstance(each, pd.DataFrame)]
         if frames and all(frame.empty for frame in frames):
             raise ValueError(f"{draw.__name__}: there is nothing to draw, nothing was seen.")

@@ -12,16 +12,17 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, zip_longest
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol, TypedDict, TypeGuard
 
 import pandas as pd
 
-from helpers.logs import REQUEST_ID, read_report
+from helpers.logs import Report, read_report, request_id_in
 
 PLATFORM_KINDS = ("START", "END", "REPORT")
+OUTCOMES = ("returned", "reported", "raised", "timed out", "exited", "unknown")
 NOTE_KINDS = ("event", "answer", "raised", "timed out", "exited")
 # The runtime client writes "[ERROR] ValueError: …" for an exception that nobody caught. What
 # a function logs by itself as an error has a tab there, or in JSON the name of a logger.
@@ -38,13 +39,34 @@ Place = tuple[int, int]  # a time in ns, and the place in the log among lines of
 NEVER, FOREVER = (0, 0), (2**63, 0)
 
 
+class Line(Protocol):
+    """A row of a frame of log events."""
+
+    time: pd.Timestamp
+    kind: str
+    message: str
+
+
+class Record(TypedDict):
+    """A record of an SQS event, as far as it is read here."""
+
+    messageId: str
+    body: str
+    attributes: dict[str, str]
+
+
 @dataclass
 class Note:
-    """What one line of a function tells: `kind` is one of NOTE_KINDS."""
+    """What one line of a function tells: `kind` is one of NOTE_KINDS.
+
+    An event has `records`; an answer has the message ids that it names, None for each entry
+    that has no readable id.
+    """
 
     kind: str
-    content: Any = None
     request_id: str | None = None
+    records: list[Record] = field(default_factory=list)
+    named: list[str | None] = field(default_factory=list)
 
 
 @dataclass
@@ -58,16 +80,21 @@ class Invocation:
     environment: str
     started: pd.Timestamp | None = None
     ended: pd.Timestamp | None = None
-    report: dict[str, Any] | None = None
-    records: list[dict[str, Any]] = field(default_factory=list)
+    report: Report | None = None
+    records: list[Record] = field(default_factory=list)
     answer: list[str | None] = field(default_factory=list)
     failure: str | None = None
     in_doubt: bool = False
     begins: Place | None = None
     finishes: Place | None = None
 
+    @property
+    def first_place(self) -> Place:
+        """Where its first line stands, as far as the log shows it."""
+        return self.begins or self.finishes or NEVER
+
     def outcome(self, message_id: str) -> str:
-        """How the delivery of a message ended: one of the recorder's OUTCOMES."""
+        """How the delivery of a message ended: one of OUTCOMES."""
         status = self.report["status"] if self.report else None
         if status == "timeout" or self.failure == "timed out":
             return "timed out"
@@ -103,7 +130,7 @@ def read_invocations(events: pd.DataFrame) -> list[Invocation]:
     return found
 
 
-def read_stream(stream: str, lines: list[Any]) -> list[Invocation]:
+def read_stream(stream: str, lines: list[Line]) -> list[Invocation]:
     """The invocations of one environment, and events that belong to none of them.
 
     Lines of the same millisecond are taken in the order given, unless that cannot be the
@@ -123,7 +150,7 @@ def read_stream(stream: str, lines: list[Any]) -> list[Invocation]:
 
 
 def put_together(
-    stream: str, lines: list[Any], places: list[Place], notes: list[tuple[int, Note]]
+    stream: str, lines: list[Line], places: list[Place], notes: list[tuple[int, Note]]
 ) -> list[Invocation]:
     found = platform_invocations(stream, lines, places)
     windows = Windows(found)
@@ -136,15 +163,13 @@ def put_together(
     return [*found.values(), *(each for each in lost if each)]
 
 
-def is_in_order(lines: list[Any]) -> bool:
+def is_in_order(lines: list[Line]) -> bool:
     """Whether lines of the same millisecond are in the order in which they were written.
 
     Then all lines of an invocation stand together, and its START line comes first.
     """
     platform = [
-        (REQUEST_ID.search(line.message)[1], line.kind)
-        for line in lines
-        if line.kind in PLATFORM_KINDS
+        (request_id_in(line.message), line.kind) for line in lines if line.kind in PLATFORM_KINDS
     ]
     seen: set[str] = set()
     for request_id, group in groupby(platform, key=lambda line: line[0]):
@@ -156,13 +181,13 @@ def is_in_order(lines: list[Any]) -> bool:
 
 
 def platform_invocations(
-    stream: str, lines: list[Any], places: list[Place]
+    stream: str, lines: list[Line], places: list[Place]
 ) -> dict[str, Invocation]:
     found: dict[str, Invocation] = {}
     for place, line in zip(places, lines, strict=True):
         if line.kind not in PLATFORM_KINDS:
             continue
-        request_id = REQUEST_ID.search(line.message)[1]
+        request_id = request_id_in(line.message)
         invocation = found.setdefault(request_id, Invocation(request_id, stream))
         if line.kind == "START":
             invocation.started, invocation.begins = line.time, place
@@ -178,12 +203,12 @@ class Windows:
     """Which invocation of an environment was running at which place in its log."""
 
     def __init__(self, found: dict[str, Invocation]) -> None:
-        self._all = sorted(found.values(), key=lambda each: each.begins or each.finishes)
+        self._all = sorted(found.values(), key=lambda each: each.first_place)
         self._begins: list[Place] = []
         self._ends: list[Place] = []
         for each, later in zip_longest(self._all, self._all[1:]):
             before = self._ends[-1] if self._ends else NEVER
-            following = (later.begins or later.finishes) if later else FOREVER
+            following = later.first_place if later else FOREVER
             self._begins.append(each.begins or before)
             self._ends.append(max(each.finishes or following, before))
 
@@ -205,24 +230,24 @@ def take_note(note: Note, owners: list[Invocation], stream: str) -> Invocation |
         return None
     for each in owners:
         each.in_doubt = True
-    return Invocation(None, stream, records=note.content) if note.kind == "event" else None
+    return Invocation(None, stream, records=note.records) if note.kind == "event" else None
 
 
 def may_own(invocation: Invocation, note: Note) -> bool:
     """Whether a line can be of an invocation, by what else is known of it."""
     if note.kind == "event":
         return not invocation.records
-    return note.kind != "answer" or not invocation.message_ids().isdisjoint(note.content)
+    return note.kind != "answer" or not invocation.message_ids().isdisjoint(note.named)
 
 
 def keep_note(owner: Invocation, note: Note) -> bool:
     """Keep what a line tells about its invocation. False for a second, different event."""
     if note.kind == "event":
-        if owner.records and owner.records != note.content:
+        if owner.records and owner.records != note.records:
             return False
-        owner.records = note.content
+        owner.records = note.records
     elif note.kind == "answer":
-        owner.answer = note.content
+        owner.answer = note.named
     else:
         owner.failure = note.kind
     return True
@@ -251,15 +276,17 @@ def read_json_note(text: str) -> Note | None:
         return Note("raised", request_id=request_id)
     if "level" in line and isinstance(line.get("message"), str):
         inner = read_json_note(line["message"]) if line["message"].startswith("{") else None
-        return Note(inner.kind, inner.content, request_id) if inner else None
+        return replace(inner, request_id=request_id) if inner else None
     if isinstance(line.get("Records"), list):
         records = list(filter(is_record, line["Records"]))
-        return Note("event", records) if records else None
+        return Note("event", records=records) if records else None
     failures = line.get("batchItemFailures")
-    return Note("answer", named_in(failures)) if failures and isinstance(failures, list) else None
+    if failures and isinstance(failures, list):
+        return Note("answer", named=named_in(failures))
+    return None
 
 
-def is_record(thing: Any) -> bool:
+def is_record(thing: Any) -> TypeGuard[Record]:
     """Whether this is a record of an SQS event, and nothing that a function made up."""
     if not isinstance(thing, dict) or not isinstance(thing.get("attributes"), dict):
         return False

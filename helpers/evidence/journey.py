@@ -9,11 +9,14 @@ from typing import Any
 import pandas as pd
 
 from helpers import steps
-from helpers.logs import REQUEST_ID, read_events
+from helpers.clients import Client
+from helpers.logs import read_events, request_id_in
 from helpers.waiting import wait_until
 
 
-def follow(sqs: Any, logs: Any, queue_url: str, group: str, body: dict[str, Any]) -> pd.DataFrame:
+def follow(
+    sqs: Client, logs: Client, queue_url: str, group: str, body: dict[str, Any]
+) -> pd.DataFrame:
     """Send a message and say when each thing happened to it.
 
     Columns: `step` and `ms`, milliseconds since the message was sent. The log events give
@@ -54,5 +57,5 @@ def invocation_of(events: pd.DataFrame, text: str) -> pd.DataFrame:
         return events.iloc[:0]
     same_stream = events[events["stream"] == events.loc[hits[-1], "stream"]]
     before = same_stream[(same_stream["kind"] == "START") & (same_stream.index <= hits[-1])]
-    request_id = REQUEST_ID.search(before["message"].iloc[-1])[1]
+    request_id = request_id_in(before["message"].iloc[-1])
     return same_stream[same_stream["message"].str.contains(request_id, regex=False)]

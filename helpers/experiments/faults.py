@@ -10,21 +10,17 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import boto3
 
-from helpers import course, steps
-from helpers.account.belongings import (
-    broken_queues,
-    find_queues,
-    ignore_missing,
-    look_at_function,
-    refuse_foreign,
-    refuse_names,
-)
+from helpers import course, experiments, steps
+from helpers.account.belongings import broken_queues, find_queues
 from helpers.account.names import WRITES
-from helpers.experiments import experiment
+from helpers.account.refusal import refuse_foreign, refuse_names
+from helpers.account.things import ignore_missing, look_at_function
+from helpers.clients import Client
+from helpers.experiments.changes import wait_until_updated
 from helpers.experiments.experiment import Experiment
 from helpers.waiting import when_role_is_ready
 
@@ -77,8 +73,8 @@ def build(number: int) -> Experiment:
 
 def missing_permission() -> Experiment:
     """The handler writes to a table, and the role does not let it."""
-    table = experiment.empty_table()
-    return experiment.build(
+    table = experiments.empty_table()
+    return experiments.build(
         course.BREAK_IT, STORES, visibility_s=2, timeout_s=2, max_receives=2, memory_mb=512,
         environment={"TABLE": table.name},
     )  # fmt: skip
@@ -86,36 +82,36 @@ def missing_permission() -> Experiment:
 
 def short_visibility() -> Experiment:
     """Somebody made the queue's visibility timeout shorter than the work."""
-    test = experiment.build(course.BREAK_IT, SLOW, visibility_s=4, timeout_s=4, enabled=False)
+    test = experiments.build(course.BREAK_IT, SLOW, visibility_s=4, timeout_s=4, enabled=False)
     boto3.client("sqs").set_queue_attributes(
         QueueUrl=test.queue_url, Attributes={"VisibilityTimeout": "1"}
     )
-    experiment.switch(boto3.client("lambda"), test.trigger_uuid, on=True)
+    experiments.switch(boto3.client("lambda"), test.trigger_uuid, on=True)
     return test.again()
 
 
 def dead_letters_of_the_function() -> Experiment:
     """The dead-letter queue is that of the function, for asynchronous calls."""
-    test = experiment.build(course.BREAK_IT, HANDLER, visibility_s=1)
-    experiment.allow(test, "sqs:SendMessage", test.dlq_arn)
+    test = experiments.build(course.BREAK_IT, HANDLER, visibility_s=1)
+    experiments.allow(test, "sqs:SendMessage", test.dlq_arn)
     set_dead_letter_queue(boto3.client("lambda"), test.name, test.dlq_arn)
     return test.again()
 
 
 def swallowed_exception() -> Experiment:
     """The handler catches every exception and returns."""
-    return experiment.build(course.BREAK_IT, SWALLOWS, visibility_s=1, max_receives=2)
+    return experiments.build(course.BREAK_IT, SWALLOWS, visibility_s=1, max_receives=2)
 
 
 def forgotten_trigger() -> Experiment:
     """Nothing is wrong, but somebody forgot that there is a trigger."""
-    return experiment.build(course.BREAK_IT, HANDLER)
+    return experiments.build(course.BREAK_IT, HANDLER)
 
 
 def deleted_queue() -> Experiment:
     """The queue was deleted. It had a name of its own: a deleted one is blocked for 60 s."""
     sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
-    test = experiment.build(course.BREAK_IT, HANDLER, enabled=False)
+    test = experiments.build(course.BREAK_IT, HANDLER, enabled=False)
     policy = {"deadLetterTargetArn": test.dlq_arn, "maxReceiveCount": 3}
     url = sqs.create_queue(
         QueueName=f"{test.name}-{int(time.time() * 1000)}",
@@ -130,7 +126,7 @@ def deleted_queue() -> Experiment:
 
 def disabled_trigger() -> Experiment:
     """Somebody disabled the trigger."""
-    return experiment.build(course.BREAK_IT, HANDLER, enabled=False)
+    return experiments.build(course.BREAK_IT, HANDLER, enabled=False)
 
 
 FAULTS: dict[int, Callable[[], Experiment]] = dict(
@@ -164,19 +160,19 @@ def forget_earlier_faults() -> None:
     sqs = boto3.client("sqs")
     for queue in find_queues(broken_queues()):
         if queue.ours and not queue.adopted:
-            ignore_missing(lambda url=queue.key: sqs.delete_queue(QueueUrl=url))
+            ignore_missing(partial(sqs.delete_queue, QueueUrl=queue.key))
 
 
-def set_dead_letter_queue(lambda_: Any, name: str, arn: str) -> None:
+def set_dead_letter_queue(lambda_: Client, name: str, arn: str) -> None:
     """Give a function a dead-letter queue of its own, or with "" none.
 
     Raises NotOurs for a function of somebody else.
     """
     refuse_foreign([look_at_function(lambda_, name)])
-    experiment.wait_until_updated(lambda_, name)
+    wait_until_updated(lambda_, name)
     when_role_is_ready(
         lambda_.update_function_configuration,
         FunctionName=name,
         DeadLetterConfig={"TargetArn": arn},
     )
-    experiment.wait_until_updated(lambda_, name)
+    wait_until_updated(lambda_, name)

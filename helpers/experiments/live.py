@@ -14,13 +14,14 @@ from contextlib import suppress
 from typing import Any
 
 import boto3
+import pandas as pd
 from botocore.exceptions import ClientError
 from IPython.display import HTML, display
 
 from helpers import charts
 from helpers.account.target import WrongSetting
 from helpers.evidence.invocation_log import read_invocations
-from helpers.evidence.recorder import QueueWatch
+from helpers.evidence.queue_watch import QueueWatch
 from helpers.experiments.experiment import Experiment, printed
 
 EVERY_S = 0.5  # CloudWatch Logs allows some five FilterLogEvents calls a second
@@ -96,10 +97,10 @@ class watch:
         return frame(numbers, list(said)[-LINES:])
 
 
-def count_outcomes(events: Any) -> dict[str, int]:
+def count_outcomes(events: pd.DataFrame) -> dict[str, int]:
     """Invocations that ended, and how many of them failed as a whole."""
     ended = [each for each in read_invocations(events) if each.report]
-    failed = [each for each in ended if each.failure or each.report["status"]]
+    failed = [each for each in ended if each.failure or (each.report and each.report["status"])]
     return {"invocations": len(ended), "failed": len(failed)}
 
 

@@ -1,4 +1,4 @@
-"""The recorder: from log lines and counts to the story of each message."""
+"""Evidence: from log lines and counts to the story of each message."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
 
-from helpers.evidence import invocation_log as evidence
-from helpers.evidence import recorder
+from helpers import evidence
+from helpers.evidence import invocation_log
+from helpers.evidence.delivery_table import DELIVERY_COLUMNS
+from helpers.evidence.fate_table import FATE_COLUMNS
+from helpers.evidence.missing_lines import gaps
+from helpers.evidence.queue_watch import DEPTH_COLUMNS, QueueWatch
 from helpers.logs import kind_of, log_group, read_events
 from tests.conformance import kit
 from tests.conformance.kit import Declared, poll
@@ -148,25 +152,25 @@ def test_a_row_for_each_delivery() -> None:
             for name, receives, number, outcome, begin, end, cold in EXPECTED
         ]
     )
-    seen = recorder.deliveries(frame_of(STORY))
+    seen = evidence.deliveries(frame_of(STORY))
     pd.testing.assert_frame_equal(seen, expected, check_dtype=False, check_index_type=False)
-    assert tuple(seen.columns) == recorder.DELIVERY_COLUMNS
-    assert set(seen["outcome"]) <= set(recorder.OUTCOMES)
-    assert recorder.gaps(frame_of(STORY)) == []
+    assert tuple(seen.columns) == DELIVERY_COLUMNS
+    assert set(seen["outcome"]) <= set(invocation_log.OUTCOMES)
+    assert gaps(frame_of(STORY)) == []
 
 
 def test_nothing_seen_has_the_same_columns() -> None:
     nothing = frame_of([])
-    seen = recorder.deliveries(nothing)
-    full = recorder.deliveries(frame_of(STORY))
+    seen = evidence.deliveries(nothing)
+    full = evidence.deliveries(frame_of(STORY))
     assert seen.empty
-    assert list(seen.columns) == list(recorder.DELIVERY_COLUMNS)
+    assert list(seen.columns) == list(DELIVERY_COLUMNS)
     times = ["sent", "first_received", "started", "ended"]
     assert all(str(seen[name].dtype.tz) == "UTC" for name in times)
     assert seen["cold"].dtype == full["cold"].dtype == bool
-    assert recorder.invocations(nothing).empty
-    assert recorder.fates(seen).empty
-    assert recorder.gaps(nothing) == []
+    assert evidence.invocations(nothing).empty
+    assert evidence.fates(seen).empty
+    assert gaps(nothing) == []
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -175,9 +179,9 @@ def test_the_order_of_lines_does_not_matter(seed: int) -> None:
     shuffled = whole.sample(frac=1, random_state=seed)
     twice = pd.concat([shuffled, whole.sample(frac=0.5, random_state=seed + 1)])
     for messy in (shuffled, twice):
-        pd.testing.assert_frame_equal(recorder.deliveries(messy), recorder.deliveries(whole))
-        pd.testing.assert_frame_equal(recorder.invocations(messy), recorder.invocations(whole))
-        assert recorder.gaps(messy) == []
+        pd.testing.assert_frame_equal(evidence.deliveries(messy), evidence.deliveries(whole))
+        pd.testing.assert_frame_equal(evidence.invocations(messy), evidence.invocations(whole))
+        assert gaps(messy) == []
 
 
 def in_one_millisecond() -> list:
@@ -192,7 +196,7 @@ def in_one_millisecond() -> list:
 
 def test_lines_of_one_millisecond_are_taken_in_their_order() -> None:
     expected = [("a", "returned"), ("b", "raised"), ("c", "returned"), ("d", "reported")]
-    seen = recorder.deliveries(frame_of(in_one_millisecond()))
+    seen = evidence.deliveries(frame_of(in_one_millisecond()))
     assert list(zip(seen["message_id"], seen["outcome"], strict=True)) == [
         *expected,
         ("e", "returned"),
@@ -205,10 +209,10 @@ def test_what_cannot_be_told_apart_is_unknown(seed: int) -> None:
     lines = in_one_millisecond()
     random.Random(seed).shuffle(lines)
     messy = frame_of(lines)
-    seen = recorder.deliveries(messy)
+    seen = evidence.deliveries(messy)
     assert sorted(seen["message_id"]) == ["a", "b", "c", "d", "e"]
     assert set(seen["outcome"]) == {"unknown"}
-    assert "4 invocations whose lines cannot be told apart." in recorder.gaps(messy)
+    assert "4 invocations whose lines cannot be told apart." in gaps(messy)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -221,7 +225,7 @@ def test_an_event_at_the_edge_of_two_invocations(seed: int) -> None:
         (110, STREAM, report(2, 5)),
     ]
     random.Random(seed).shuffle(lines)
-    seen = recorder.deliveries(frame_of(lines))
+    seen = evidence.deliveries(frame_of(lines))
     assert brief(seen) == [("a", 1, "returned"), ("b", 1, "returned")]
     assert list(seen["request_id"]) == [request(1), request(2)]
 
@@ -238,7 +242,7 @@ ONE_EXITED = call(6, 100, 130, printed(message("a")), EXITED)
 
 
 @pytest.mark.parametrize(
-    ("lines", "absent", "outcome", "gaps"),
+    ("lines", "absent", "outcome", "said"),
     [
         (ONE, "START", "returned", ["1 invocation without a START line."]),
         (ONE, "END", "returned", []),
@@ -248,23 +252,23 @@ ONE_EXITED = call(6, 100, 130, printed(message("a")), EXITED)
         (ONE_EXITED, "REPORT", "exited", ["1 invocation without a REPORT line."]),
     ],
 )
-def test_missing_lines(lines, absent: str, outcome: str, gaps: list[str]) -> None:
+def test_missing_lines(lines, absent: str, outcome: str, said: list[str]) -> None:
     events = without(lines, absent)
-    assert brief(recorder.deliveries(events)) == [("a", 1, outcome)]
-    assert recorder.gaps(events) == gaps
+    assert brief(evidence.deliveries(events)) == [("a", 1, outcome)]
+    assert gaps(events) == said
 
 
 def test_an_event_alone_is_a_delivery_too() -> None:
     events = without(ONE, "START", "END", "REPORT")
-    [row] = recorder.deliveries(events).to_dict("records")
+    [row] = evidence.deliveries(events).to_dict("records")
     assert (row["message_id"], row["outcome"], row["request_id"]) == ("a", "unknown", None)
     assert pd.isna([row["started"], row["ended"], row["duration_ms"]]).all()
-    assert recorder.gaps(events) == ["1 printed event without an invocation."]
+    assert gaps(events) == ["1 printed event without an invocation."]
 
 
 def test_invocations_without_an_event_and_skipped_counts_are_gaps() -> None:
     lines = [*call(1, 10, 20, RAISED), *call(2, 30, 40, printed(message("a", 4)))]
-    assert recorder.gaps(frame_of(lines)) == [
+    assert gaps(frame_of(lines)) == [
         "1 invocation without a printed event.",
         "3 deliveries without a trace.",
     ]
@@ -282,12 +286,12 @@ def test_neighbours_do_not_share_lines(absent: tuple[str, ...], outcome: str) ->
     ]
     events = without(lines, *absent) if absent else frame_of(lines)
     expected = [("a", 1, outcome), ("b", 1, "raised"), ("c", 1, outcome)]
-    assert brief(recorder.deliveries(events)) == expected
+    assert brief(evidence.deliveries(events)) == expected
 
 
 def test_an_error_before_its_start_line_in_the_same_millisecond() -> None:
     start, event, error, *end = call(1, 7, 7, printed(message("a")), RAISED)
-    seen = recorder.deliveries(frame_of([error, start, event, *end]))
+    seen = evidence.deliveries(frame_of([error, start, event, *end]))
     assert brief(seen) == [("a", 1, "raised")]
 
 
@@ -295,7 +299,7 @@ def test_an_error_among_mixed_lines_is_nobodys() -> None:
     start, event, *end = call(1, 7, 7, printed(message("a")))
     start_b, event_b, error_b, *end_b = call(2, 7, 7, printed(message("b")), RAISED)
     mixed = [start, event, error_b, start_b, *end, event_b, *end_b]
-    assert set(recorder.deliveries(frame_of(mixed))["outcome"]) == {"unknown"}
+    assert set(evidence.deliveries(frame_of(mixed))["outcome"]) == {"unknown"}
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -306,7 +310,7 @@ def test_what_is_clear_helps_with_what_is_not(seed: int) -> None:
         *call(2, 105, 110, printed(message("b"))),
     ]  # fmt: skip
     random.Random(seed).shuffle(lines)
-    seen = recorder.deliveries(frame_of(lines))
+    seen = evidence.deliveries(frame_of(lines))
     assert dict(zip(seen["message_id"], seen["request_id"], strict=True)) == {
         "a": request(1), "b": request(2)}  # fmt: skip
 
@@ -314,7 +318,7 @@ def test_what_is_clear_helps_with_what_is_not(seed: int) -> None:
 def test_lines_that_were_read_twice_count_once() -> None:
     events = frame_of(in_one_millisecond())
     twice = pd.concat([events, events])
-    pd.testing.assert_frame_equal(recorder.deliveries(twice), recorder.deliveries(events))
+    pd.testing.assert_frame_equal(evidence.deliveries(twice), evidence.deliveries(events))
 
 
 @pytest.mark.parametrize(
@@ -334,13 +338,13 @@ def test_lines_that_were_read_twice_count_once() -> None:
 )
 def test_lines_that_do_not_say_that_it_failed(text: str) -> None:
     events = frame_of(call(1, 10, 20, printed(message("a")), text))
-    assert brief(recorder.deliveries(events)) == [("a", 1, "returned")]
+    assert brief(evidence.deliveries(events)) == [("a", 1, "returned")]
 
 
 @pytest.mark.parametrize("name", ["", None, 5, "of another batch"])
 def test_an_answer_that_aws_cannot_read_reports_all(name: object) -> None:
     events = frame_of(call(1, 10, 20, printed(message("a"), message("b")), failed("a", name)))
-    assert set(recorder.deliveries(events)["outcome"]) == {"reported"}
+    assert set(evidence.deliveries(events)["outcome"]) == {"reported"}
 
 
 # JSON logs
@@ -379,7 +383,7 @@ def test_json_logs() -> None:
         *json_call(6, 1100, 1110, printed(message("f")), status="error"),
     ]
     events = frame_of(random.Random(1).sample(lines, len(lines)))
-    seen = recorder.deliveries(events)
+    seen = evidence.deliveries(events)
     assert dict(zip(seen["message_id"], seen["outcome"], strict=True)) == {
         "a": "returned",
         "b": "raised",
@@ -390,14 +394,14 @@ def test_json_logs() -> None:
     }
     assert list(seen["cold"]) == [True, *[False] * 5]
     assert seen["ended"].iloc[0] == at(20)
-    assert recorder.gaps(events) == []
+    assert gaps(events) == []
 
 
 # Invocations
 
 
 def test_a_row_for_each_report() -> None:
-    frame = recorder.invocations(frame_of(STORY))
+    frame = evidence.invocations(frame_of(STORY))
     expected = pd.DataFrame(
         {
             "request_id": [request(number) for number in (4, 1, 2, 3, 5, 6)],
@@ -420,10 +424,10 @@ def test_a_row_for_each_report() -> None:
 
 
 def test_where_each_message_is() -> None:
-    seen = recorder.deliveries(frame_of(STORY))
+    seen = evidence.deliveries(frame_of(STORY))
     dead = pd.DataFrame([("d", at(0)), ("x", at(3))], columns=["message_id", "sent"])
-    frame = recorder.fates(seen, dead, ["a", "d", "y"])
-    assert list(frame.columns) == list(recorder.FATE_COLUMNS)
+    frame = evidence.fates(seen, dead, ["a", "d", "y"])
+    assert list(frame.columns) == list(FATE_COLUMNS)
     assert frame[["message_id", "attempts", "fate"]].to_records(index=False).tolist() == [
         ("e", 1, "deleted"),
         ("f", 1, "in the queue"),
@@ -443,9 +447,9 @@ def test_where_each_message_is() -> None:
 
 
 def test_reports_without_the_setting_delete() -> None:
-    seen = recorder.deliveries(frame_of(call(1, 10, 20, printed(message("a")), failed("a"))))
-    assert list(recorder.fates(seen)["fate"]) == ["in the queue"]
-    assert list(recorder.fates(seen, reports_count=False)["fate"]) == ["deleted"]
+    seen = evidence.deliveries(frame_of(call(1, 10, 20, printed(message("a")), failed("a"))))
+    assert list(evidence.fates(seen)["fate"]) == ["in the queue"]
+    assert list(evidence.fates(seen, reports_count=False)["fate"]) == ["deleted"]
 
 
 def test_a_message_finished_when_it_returned() -> None:
@@ -453,7 +457,7 @@ def test_a_message_finished_when_it_returned() -> None:
         *call(1, 10, 20, printed(message("a"))),
         *call(2, 15, 3000, printed(message("a", 2)), status="Status: timeout", stream=OTHER),
     ]
-    [row] = recorder.fates(recorder.deliveries(frame_of(lines))).itertuples()
+    [row] = evidence.fates(evidence.deliveries(frame_of(lines))).itertuples()
     assert (row.fate, row.attempts, row.finished) == ("deleted", 2, at(20))
 
 
@@ -467,19 +471,19 @@ def test_thousands_of_messages() -> None:
         outcomes[name] = "raised" if fails else "returned"
     random.Random(3).shuffle(lines)
     events = frame_of(lines)
-    seen = recorder.deliveries(events)
+    seen = evidence.deliveries(events)
     assert dict(zip(seen["message_id"], seen["outcome"], strict=True)) == outcomes
-    fates = recorder.fates(seen, None, outcomes)
-    assert len(fates) == len(recorder.invocations(events)) == 5000
+    fates = evidence.fates(seen, None, outcomes)
+    assert len(fates) == len(evidence.invocations(events)) == 5000
     assert fates["fate"].value_counts().to_dict() == {"deleted": 4285, "in the queue": 715}
-    assert recorder.gaps(events) == []
+    assert gaps(events) == []
 
 
 # Costs
 
 
 def test_what_a_million_messages_cost() -> None:
-    assert recorder.cost_per_million(1, 100, 128) == pytest.approx(
+    assert evidence.cost_per_million(1, 100, 128) == pytest.approx(
         {
             "SQS requests": 1.2,
             "Lambda requests": 0.2,
@@ -487,7 +491,7 @@ def test_what_a_million_messages_cost() -> None:
             "total": 1.60833375,
         }
     )
-    assert recorder.cost_per_million(100, 1000, 1024, send_batch=10) == pytest.approx(
+    assert evidence.cost_per_million(100, 1000, 1024, send_batch=10) == pytest.approx(
         {"SQS requests": 0.12, "Lambda requests": 0.002, "Lambda time": 0.166667, "total": 0.288667}
     )
 
@@ -522,10 +526,10 @@ def error(kind: type[ClientError], code: str) -> ClientError:
 
 def test_watching_a_queue() -> None:
     sqs = Queue((3, 0, 1), (1, 2, 0), (0, 0, 0))
-    with recorder.QueueWatch(sqs, "queue", every_s=0.001) as watch:
+    with QueueWatch(sqs, "queue", every_s=0.001) as watch:
         assert sqs.looked.wait(20)
     depth = watch.frame()
-    assert list(depth.columns) == list(recorder.DEPTH_COLUMNS)
+    assert list(depth.columns) == list(DEPTH_COLUMNS)
     counts = depth[["visible", "in_flight", "delayed", "dead"]].to_numpy().tolist()
     assert counts[:3] == [[3, 0, 1, 0], [1, 2, 0, 0], [0, 0, 0, 0]]
     assert depth["seconds"].is_monotonic_increasing
@@ -536,7 +540,7 @@ def test_watching_a_queue() -> None:
 
 
 def test_watching_the_dead_letter_queue_too() -> None:
-    with recorder.QueueWatch(Queue((0, 0, 0)), "queue", "dead", every_s=10) as watch:
+    with QueueWatch(Queue((0, 0, 0)), "queue", "dead", every_s=10) as watch:
         pass
     assert set(watch.frame()["dead"]) == {8}
 
@@ -545,14 +549,14 @@ def test_an_error_while_watching_is_raised_at_the_end() -> None:
     sqs = Queue((0, 0, 0), error(ClientError, "AccessDenied"))
     with (
         pytest.raises(ClientError, match="AccessDenied"),
-        recorder.QueueWatch(sqs, "queue", every_s=0.001),
+        QueueWatch(sqs, "queue", every_s=0.001),
     ):
         assert sqs.looked.wait(20)
 
 
 def test_an_error_of_the_block_comes_first() -> None:
     sqs = Queue((0, 0, 0), error(ClientError, "AccessDenied"))
-    watch = recorder.QueueWatch(sqs, "queue", every_s=0.001)
+    watch = QueueWatch(sqs, "queue", every_s=0.001)
 
     def fail_while_watching() -> None:
         with watch:
@@ -570,7 +574,7 @@ def test_an_error_of_the_block_comes_first() -> None:
 def test_a_deleted_queue_ends_the_watching() -> None:
     gone = error(Queue.exceptions.QueueDoesNotExist, "QueueDoesNotExist")
     sqs = Queue((2, 0, 0), gone)
-    with recorder.QueueWatch(sqs, "queue", every_s=0.001) as watch:
+    with QueueWatch(sqs, "queue", every_s=0.001) as watch:
         watch._thread.join(20)
     assert list(watch.frame()["visible"]) == [2]
 
@@ -587,7 +591,7 @@ def test_reading_dead_letters_ends_when_nothing_new_comes() -> None:
     sqs = mock.Mock()
     batches = [[letter(number) for number in range(10)], [letter(10), letter(1)]]
     sqs.receive_message.side_effect = [{"Messages": each} for each in [*batches, batches[0]]]
-    dead = recorder.read_dead_letters(sqs, "url")
+    dead = evidence.read_dead_letters(sqs, "url")
     assert list(dead["message_id"]) == [f"m{number}" for number in range(11)]
     calls = sqs.change_message_visibility_batch.call_args_list
     assert [len(each.kwargs["Entries"]) for each in calls] == [10, 1]
@@ -647,9 +651,9 @@ def test_the_story_of_messages_on_an_aws(aws, function: Declared) -> None:
         FunctionResponseTypes=["ReportBatchItemFailures"],
     )
     attempts = sum(map(len, OUTCOMES_THERE.values()))
-    with recorder.QueueWatch(aws.sqs, url, dlq_url) as watch:
+    with QueueWatch(aws.sqs, url, dlq_url) as watch:
         seen = poll(
-            lambda: recorder.record(aws.logs, function.name, since_ms),
+            lambda: evidence.deliveries(read_events(aws.logs, log_group(function.name), since_ms)),
             lambda seen: len(seen) == attempts and "unknown" not in set(seen["outcome"]),
             "all attempts in the log",
         )
@@ -659,16 +663,16 @@ def test_the_story_of_messages_on_an_aws(aws, function: Declared) -> None:
     assert seen["receive_count"].max() == 3
     assert seen["cold"].any()
     assert (seen["started"] <= seen["ended"]).all()
-    dead = recorder.read_dead_letters(aws.sqs, dlq_url)
+    dead = evidence.read_dead_letters(aws.sqs, dlq_url)
     assert (dead["body"].tolist(), dead["source"].tolist()) == (["never"], [arn])
-    assert len(recorder.read_dead_letters(aws.sqs, dlq_url)) == 1
-    fates = recorder.fates(seen, dead, sent).set_index("message_id")["fate"]
+    assert len(evidence.read_dead_letters(aws.sqs, dlq_url)) == 1
+    fates = evidence.fates(seen, dead, sent).set_index("message_id")["fate"]
     assert {sent[name]: fate for name, fate in fates.items()} == {
         body: "dead-letter queue" if body == "never" else "deleted" for body in sent.values()
     }
     events = read_events(aws.logs, log_group(function.name), since_ms)
-    assert recorder.gaps(events) == []
-    assert recorder.invocations(events)["records"].tolist() == [1] * attempts
+    assert gaps(events) == []
+    assert evidence.invocations(events)["records"].tolist() == [1] * attempts
     assert watch.frame()[["visible", "in_flight"]].to_numpy().sum() > 0
 
 
@@ -682,7 +686,7 @@ def test_the_story_of_messages_on_an_aws(aws, function: Declared) -> None:
     ],
 )
 def test_json_that_a_function_made_up_is_no_event(text: str) -> None:
-    assert evidence.read_note(text) is None
+    assert invocation_log.read_note(text) is None
 
 
 def test_how_many_ran_at_once() -> None:
@@ -690,10 +694,10 @@ def test_how_many_ran_at_once() -> None:
     ends = pd.to_datetime([20, 30, 50, 60, None], unit="s", utc=True)
     ids = ["a", "b", "c", "c", "d"]  # two messages of one call; one call has no end
     seen = pd.DataFrame({"request_id": ids, "started": times, "ended": ends})
-    found = recorder.running(seen)
+    found = evidence.running(seen)
     assert found["running"].tolist() == [1, 2, 1, 2, 1, 0]
     assert (found["minutes"] * 60).tolist() == pytest.approx([0, 10, 20, 20, 30, 50])
-    assert recorder.running(seen.iloc[:0]).empty
+    assert evidence.running(seen.iloc[:0]).empty
 
 
 def test_deliveries_to_a_worker_of_ones_own(aws) -> None:
@@ -704,21 +708,21 @@ def test_deliveries_to_a_worker_of_ones_own(aws) -> None:
         [job] = aws.receive(url, 1, VisibilityTimeout=0, MessageSystemAttributeNames=["All"])
         now = time.time()
         done.append((job, now, now + 0.5))
-    seen = recorder.worker_deliveries(done)
-    assert list(seen.columns) == list(recorder.DELIVERY_COLUMNS)
+    seen = evidence.worker_deliveries(done)
+    assert list(seen.columns) == list(DELIVERY_COLUMNS)
     assert (seen["started"] < seen["ended"]).all()
     assert seen["message_id"].tolist() == [sent] * 2
     assert set(seen["body"]) == {"job"}
     assert seen["receive_count"].tolist() == [1, 2]
     assert seen["duration_ms"].tolist() == pytest.approx([500, 500], abs=0.01)
     assert (seen["sent"] <= seen["first_received"]).all()
-    [fate] = recorder.fates(seen).itertuples()
+    [fate] = evidence.fates(seen).itertuples()
     assert (fate.attempts, fate.fate) == (2, "deleted")
-    assert recorder.worker_deliveries([]).empty
+    assert evidence.worker_deliveries([]).empty
 
 
 def test_reading_the_evidence_needs_no_particular_index() -> None:
     events = frame_of(STORY)
     odd = events.set_index(pd.Index(["same"] * len(events)))
-    assert len(evidence.read_invocations(odd)) == 6
-    pd.testing.assert_frame_equal(recorder.deliveries(odd), recorder.deliveries(events))
+    assert len(invocation_log.read_invocations(odd)) == 6
+    pd.testing.assert_frame_equal(evidence.deliveries(odd), evidence.deliveries(events))

@@ -46,8 +46,8 @@ MOST_DETAILS = 45  # more lanes than this have plain bars
 def life_lines(seen: pd.DataFrame, fates: pd.DataFrame, visibility_s: float | None = None) -> Chart:
     """A lane for each message: its deliveries by outcome, and where it ended.
 
-    `seen` are deliveries and `fates` what became of the messages, both of the recorder. A
-    line between two deliveries is the time in which the message was hidden; with
+    `seen` are deliveries and `fates` what became of the messages, as `helpers.evidence` gives
+    them. A line between two deliveries is the time in which the message was hidden; with
     `visibility_s`, the queue's visibility timeout in s, it is dotted where the message
     could have been received already. Deliveries at the same time stand one below the other.
     """
@@ -93,7 +93,7 @@ def place_bars(seen: pd.DataFrame) -> pd.DataFrame:
 def draw_lines(axes: Axes, bars: pd.DataFrame, visibility_s: float | None, thin: float) -> None:
     """The thin lines: dotted while a message can be received, solid while it is hidden."""
     first = bars.drop_duplicates("message_id")
-    dotted = {"color": GREY, "linestyle": ":", "linewidth": thin}
+    dotted: dict[str, Any] = {"color": GREY, "linestyle": ":", "linewidth": thin}
     axes.hlines(first["lane"], first["since"], first["begin"], **dotted)
     following = bars.groupby("message_id")["begin"].shift(-1)
     gaps = bars.assign(following=following)[following > bars["end"]]

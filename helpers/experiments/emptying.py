@@ -1,0 +1,89 @@
+"""Queues and tables without what is in them."""
+
+from __future__ import annotations
+
+import boto3
+
+from helpers import course, steps
+from helpers.account.names import Names
+from helpers.account.refusal import refuse_foreign, refuse_names
+from helpers.account.things import as_list, look_at_queue, look_at_table
+from helpers.clients import Client, Table
+from helpers.waiting import wait_until
+
+
+def drain(sqs: Client, queue_url: str, limit_s: float = 90.0) -> None:
+    """Delete what is in a queue, waiting for messages that are in flight to come back.
+
+    PurgeQueue is allowed once in 60 s only, too seldom for an experiment that is repeated.
+    Raises NotOurs for a queue of somebody else.
+    """
+    refuse_foreign([look_at_queue(sqs, steps.queue_name(queue_url))])
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "30"})
+
+    def look() -> int:
+        waiting = sum(steps.queue_counts(sqs, queue_url).values())
+        received = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1 if waiting else 0
+        ).get("Messages", [])
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+            for number, message in enumerate(received)
+        ]
+        if entries:
+            sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries)
+        return waiting + len(entries)
+
+    wait_until(look, lambda left: not left, f"{queue_url} to be empty", limit_s, 0.0)
+
+
+def empty_queue(name: str, visibility_s: int) -> str:
+    """A queue of the course without messages. Returns its URL.
+
+    `visibility_s` is its visibility timeout in s. Raises NotOurs if there is a queue of that
+    name, or a trigger of it, which is not the course's.
+    """
+    sqs = boto3.client("sqs")
+    refuse_names(Names(queues=(name,)))
+    url = steps.create_queue(sqs, course.name(name), course.tags())
+    drain(sqs, url)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(visibility_s)})
+    return url
+
+
+def empty_table() -> Table:
+    """The table `course.TABLE`, new and empty, as a boto3 Table. Its key is `order_id`.
+
+    A table that was adopted stays, without its items.
+    Raises NotOurs if there is a table of that name which is not the course's.
+    """
+    dynamodb, name = boto3.resource("dynamodb"), course.name(course.TABLE)
+    client = dynamodb.meta.client
+    existing = look_at_table(client, name)
+    refuse_foreign([existing])
+    if existing and existing.adopted:
+        return without_items(dynamodb.Table(name))
+    if existing:
+        if client.describe_table(TableName=name)["Table"]["TableStatus"] != "DELETING":
+            client.get_waiter("table_exists").wait(TableName=name)
+            client.delete_table(TableName=name)
+        client.get_waiter("table_not_exists").wait(TableName=name)
+    table = dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        Tags=as_list(course.tags()),
+    )
+    table.wait_until_exists()
+    return table
+
+
+def without_items(table: Table) -> Table:
+    """The same table, all of its items deleted."""
+    keys = [key["AttributeName"] for key in table.key_schema]
+    pages = table.meta.client.get_paginator("scan").paginate(TableName=table.name)
+    with table.batch_writer() as batch:
+        for item in (item for page in pages for item in page["Items"]):
+            batch.delete_item(Key={key: item[key] for key in keys})
+    return table
