@@ -106,3 +106,12 @@ def test_a_wrong_setting_gets_a_sentence(monkeypatch) -> None:
 
 def test_what_a_function_says_is_escaped() -> None:
     assert "<script>" not in live.frame({"waiting": 1}, ["<script>alert(1)</script>"])
+
+
+def test_outside_of_a_notebook_the_chart_is_shown_alone(learner, shown, monkeypatch) -> None:
+    monkeypatch.setenv("SQS_COURSE_LIVE", "on")
+    monkeypatch.setattr(live, "display", lambda what, **_: shown.all.append(what))
+    threads = threading.active_count()
+    with live.watch(experiments.build("Retries", FAILS_ONCE)):
+        assert threading.active_count() <= threads + 1  # that which looks at the queue
+    assert isinstance(shown.all[-1], Chart)

@@ -56,6 +56,7 @@ class watch:
     def __enter__(self) -> watch:
         if is_on():
             self._handle = display(HTML(""), display_id=True)
+        if self._handle:  # outside of a notebook nothing can move
             self._thread = threading.Thread(target=self._move, daemon=True)
         self._depth.__enter__()
         if self._thread:
