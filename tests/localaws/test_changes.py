@@ -14,6 +14,7 @@ import pytest
 from moto.iam.models import IAMBackend
 
 from helpers.localaws.permissions import roles as permissions
+from helpers.localaws.permissions.roles import Role
 from helpers.localaws.queues.move_tasks import COMPLETED, FAILED, MOST_LISTED
 from helpers.localaws.triggers import mappings
 from helpers.localaws.triggers.mappings import MappingsMixin
@@ -114,7 +115,7 @@ def make_role(iam: IAMBackend, name: str) -> Any:
 
 
 def may_receive(role: Any) -> bool:
-    return permissions.role_allows(ACCOUNT, role.arn, "sqs:ReceiveMessage", "arn:aws:sqs:::q")
+    return Role(ACCOUNT, role.arn).allows("sqs:ReceiveMessage", on="arn:aws:sqs:::q")
 
 
 def attach(iam: IAMBackend, role: Any, name: str) -> Any:
@@ -156,7 +157,7 @@ def test_roles_may_appear_while_one_is_looked_for(iam) -> None:
     iam.roles["first"] = Watched()
     role = make_role(iam, "r")
     assert not may_receive(role)
-    assert not permissions.lambda_may_assume(ACCOUNT, role.arn)
+    assert not Role(ACCOUNT, role.arn).lambda_may_assume()
 
 
 # -- queues ----------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from helpers.localaws.front.access import Caller
 from helpers.localaws.front.protocols import Answer
 from helpers.localaws.functions import answers as function_answers
 from helpers.localaws.functions.backend import Backend
-from helpers.localaws.invocations import invoke as invocations
 from helpers.localaws.logs import backend as logs_api
+from helpers.localaws.permissions import execution_roles
 from helpers.localaws.queues import backend as sqs
 from helpers.localaws.runtime.executor import Executor
 
@@ -27,9 +27,9 @@ def start(folder: Path, endpoint_url: str) -> None:
         Executor(
             folder,
             endpoint_url,
-            invocations.role_credentials,
-            invocations.may_write_logs,
-            invocations.forget_credentials,
+            execution_roles.role_credentials,
+            execution_roles.may_write_logs,
+            execution_roles.forget_credentials,
         )
     )
 

@@ -15,6 +15,7 @@ from moto.awslambda.responses import LambdaResponse
 from moto.awslambda_simple import models as moto_simple
 from moto.core.models import default_user_config
 
+from helpers.localaws.common import arns
 from helpers.localaws.common.errors import (
     ERROR_TYPE,
     CleanRefusals,
@@ -81,8 +82,8 @@ class Responses(
         """The ARN ends with the qualifier that was asked for, an alias too."""
         qualifier = rules.split_name(function_name, qualifier, self.region)[1]
         if qualifier:
-            bare = ":".join(configuration["FunctionArn"].split(":")[:7])
-            configuration["FunctionArn"] = f"{bare}:{qualifier}"
+            bare = arns.unqualified(configuration["FunctionArn"])
+            configuration["FunctionArn"] = arns.qualified(bare, qualifier)
         return configuration
 
     # -- listings ----------------------------------------------------------------------

@@ -29,10 +29,12 @@ from moto.awslambda.exceptions import (
 from moto.awslambda.utils import make_function_arn
 from moto.awslambda_simple import models as moto_simple
 
+from helpers.localaws.common import arns
 from helpers.localaws.common.errors import PreconditionFailed, ResourceConflict
 from helpers.localaws.functions import refusals as rules
 from helpers.localaws.invocations import asynchronous_settings
 from helpers.localaws.invocations import invoke as invocations
+from helpers.localaws.permissions.roles import Role
 from helpers.localaws.runtime import environment
 from helpers.localaws.triggers import mappings
 
@@ -125,8 +127,9 @@ class Function(moto_lambda.LambdaFunction):
         config["RevisionId"] = self.revision_id
         config["LoggingConfig"] = dict(self.logging_config)
         config["RuntimeVersionConfig"] = {
-            "RuntimeVersionArn": f"arn:aws:lambda:{self.region}::runtime:"
-            + uuid.uuid5(uuid.NAMESPACE_DNS, self.run_time or "").hex * 2
+            "RuntimeVersionArn": arns.of_runtime(
+                self.region, uuid.uuid5(uuid.NAMESPACE_DNS, self.run_time or "").hex * 2
+            )
         }
         if not config["Layers"]:
             del config["Layers"]
@@ -362,8 +365,9 @@ class Backend(
         name = rules.name_to_create(spec["FunctionName"], self.region_name)
         rules.check_settings(spec)
         rules.check_new(spec)
-        rules.check_role(self.account_id, spec["Role"])
-        rules.check_dead_letter_target(self.account_id, spec["Role"], spec)
+        role = Role(self.account_id, spec["Role"])
+        rules.check_role(role)
+        rules.check_dead_letter_target(role, spec)
         self._check_is_new(name)
         rules.check_code(self.account_id, self.partition, spec["Code"])
         function = Function(self.account_id, {**spec, "FunctionName": name}, self.region_name)
@@ -407,10 +411,10 @@ class Backend(
         with self._changes:
             function = self._to_change(function_name, qualifier, body)
             rules.check_settings(body)
-            role = body.get("Role") or function.role
+            role = Role(self.account_id, body.get("Role") or function.role)
             if "Role" in body:
-                rules.check_role(self.account_id, role)
-            rules.check_dead_letter_target(self.account_id, role, body)
+                rules.check_role(role)
+            rules.check_dead_letter_target(role, body)
             if "Timeout" in body:
                 self.check_visibility_of_sources(function, body["Timeout"])
             answer = function.update_configuration(body)

@@ -14,6 +14,7 @@ from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClie
 from moto.s3.exceptions import MissingBucket, MissingKey
 from moto.s3.models import s3_backends
 
+from helpers.localaws.common import arns
 from helpers.localaws.common.errors import (
     NotFound,
     RequestTooLarge,
@@ -21,7 +22,7 @@ from helpers.localaws.common.errors import (
     violation,
     violation_text,
 )
-from helpers.localaws.permissions.roles import lambda_may_assume, role_allows
+from helpers.localaws.permissions.roles import Role
 
 MAX_REQUEST_BYTES = 70_167_211  # LS-085, as the next two
 MAX_ZIP_BYTES = 52_428_800
@@ -174,24 +175,24 @@ def runtime_refusal(runtime: str) -> InvalidParameterValueException:
     )
 
 
-def check_role(account: str, role: str) -> None:
+def check_role(role: Role) -> None:
     """A role ARN of the right form, whose role Lambda may assume (LS-082, G-03)."""
-    if not re.fullmatch(ROLE_PATTERN, role):
-        raise violation(role, "role", f"{PATTERN_WORDS}{ROLE_PATTERN}")
-    if not lambda_may_assume(account, role):
+    if not re.fullmatch(ROLE_PATTERN, role.arn):
+        raise violation(role.arn, "role", f"{PATTERN_WORDS}{ROLE_PATTERN}")
+    if not role.lambda_may_assume():
         raise InvalidParameterValueException(
             "The role defined for the function cannot be assumed by Lambda."
         )
 
 
-def check_dead_letter_target(account: str, role: str, spec: dict[str, Any]) -> None:
+def check_dead_letter_target(role: Role, spec: dict[str, Any]) -> None:
     """The role may send to the function's own dead-letter queue, if it is to have one.
 
     Users report the text: aws-samples/aws-serverless-ecommerce-platform #41, elastic/beats
     #13963.
     """
     target = (spec.get("DeadLetterConfig") or {}).get("TargetArn") or ""
-    if ":sqs:" in target and not role_allows(account, role, "sqs:SendMessage", target):
+    if arns.service(target) == "sqs" and not role.allows("sqs:SendMessage", on=target):
         raise InvalidParameterValueException(
             "The provided execution role does not have permissions to call SendMessage on SQS"
         )

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from moto.awslambda.exceptions import InvalidParameterValueException, UnknownFunctionException
 from moto.awslambda.models import EventInvokeConfig
 
+from helpers.localaws.common import arns
 from helpers.localaws.common.errors import NotFound
 
 SETTINGS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
@@ -71,7 +72,7 @@ class EventInvokeConfigsMixin:
     def delete_function(self, function_name: str, qualifier: str | None = None) -> None:
         """Delete a function, or a version of it, with its settings."""
         super().delete_function(function_name, qualifier)
-        start = f"arn:aws:lambda:{self.region_name}:{self.account_id}:function:{function_name}:"
+        start = arns.of_function(self.region_name, self.account_id, function_name) + ":"
         for arn in list(self._event_invoke_configs):
             if arn == start + qualifier if qualifier else arn.startswith(start):
                 del self._event_invoke_configs[arn]
@@ -85,7 +86,7 @@ class EventInvokeConfigsMixin:
 
 def qualified_arn(function: Any, qualifier: str | None) -> str:
     """The function's ARN with a qualifier, $LATEST when there is none."""
-    bare = function.function_arn.split(":function:")[0] + f":function:{function.function_name}"
+    bare = arns.unqualified(function.function_arn)
     return f"{bare}:{'$LATEST' if qualifier is None else qualifier}"
 
 

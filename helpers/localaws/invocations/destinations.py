@@ -15,7 +15,8 @@ from typing import Any
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.sqs.exceptions import SQSException
 
-from helpers.localaws.permissions.roles import role_allows
+from helpers.localaws.common import arns
+from helpers.localaws.permissions.roles import Role
 from helpers.localaws.runtime.environment import Result, make_trace_id
 
 
@@ -28,14 +29,13 @@ def make_record(
     result: Result | None,
 ) -> dict[str, Any]:
     """What a destination is told of an event. `result` None: it was never run."""
-    arn = function.function_arn
     version = str(function.version)
     record = {
         "version": "1.0",
         "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
         "requestContext": {
             "requestId": request_id,
-            "functionArn": arn if arn.endswith(f":{version}") else f"{arn}:{version}",
+            "functionArn": arns.qualified(arns.unqualified(function.function_arn), version),
             "condition": condition,
             "approximateInvokeCount": invocations,
         },
@@ -61,9 +61,9 @@ def as_json(payload: bytes) -> Any:
 def deliver(backend: Any, function: Any, arn: str, record: dict[str, Any]) -> None:
     """Send a record to a queue or a function."""
     text = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
-    if ":sqs:" in arn:
+    if arns.service(arn) == "sqs":
         send_to_queue(backend, function, arn, text, {})
-    elif ":lambda:" in arn and allows(function, "lambda:InvokeFunction", arn):
+    elif arns.service(arn) == "lambda" and allows(function, "lambda:InvokeFunction", arn):
         try:
             target = backend.get_function(arn)
         except UnknownFunctionException:
@@ -97,4 +97,4 @@ def send_to_queue(
 
 
 def allows(function: Any, action: str, arn: str) -> bool:
-    return role_allows(function.account_id, function.role, action, arn)
+    return Role.of(function).allows(action, on=arn)

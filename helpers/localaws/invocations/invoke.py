@@ -1,4 +1,4 @@
-"""Lambda's Invoke: what it answers, and what an execution environment gets of its role."""
+"""Lambda's Invoke: what it answers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,13 @@ from urllib.parse import unquote
 from moto.awslambda import models as moto_lambda
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.responses import LambdaResponse
-from moto.sts.models import sts_backends
 
 from helpers.localaws import settings
 from helpers.localaws.common.errors import NotFound, RequestTooLarge, ResourceConflict
 from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
-from helpers.localaws.permissions import sts
-from helpers.localaws.permissions.roles import role_allows
 from helpers.localaws.runtime import environment
 from helpers.localaws.runtime.executor import Executor, Stopped, Throttled
 
-ENVIRONMENT_LASTS_S = 365 * 86_400  # that of a function which is never idle has no end
 REQUEST_ID = "x-amzn-requestid"
 MAX_PAYLOAD_BYTES = 6_291_456
 MAX_ASYNCHRONOUS_BYTES = 1_048_576
@@ -187,37 +183,3 @@ def client_context(encoded: str | None) -> dict[str, str]:
             "Client context must be a valid Base64-encoded JSON object.",
         ) from None
     return {"Lambda-Runtime-Client-Context": text}
-
-
-def role_credentials(function: environment.Function) -> dict[str, str]:
-    """Temporary credentials of the function's role, as a session named like the function.
-
-    They are valid for as long as an environment may live, which is told when it ends.
-    """
-    name = function.name if len(function.name) > 1 else f"{function.name}@lambda_function"
-    role = sts_backends[function.account]["aws"].assume_role(
-        region_name=function.region,
-        role_session_name=name,
-        role_arn=function.role,
-        policy="",
-        duration=ENVIRONMENT_LASTS_S,
-        external_id="",
-    )
-    return {
-        "AWS_ACCESS_KEY_ID": role.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": role.secret_access_key,
-        "AWS_SESSION_TOKEN": role.session_token,
-    }
-
-
-def forget_credentials(variables: dict[str, str]) -> None:
-    """End a session: its environment has ended."""
-    sts.forget(variables["AWS_ACCESS_KEY_ID"])
-
-
-def may_write_logs(function: environment.Function) -> bool:
-    """Whether the function's role lets Lambda write to the function's log group."""
-    group = f"arn:aws:logs:{function.region}:{function.account}:log-group:{function.log_group}"
-    return role_allows(
-        function.account, function.role, "logs:PutLogEvents", f"{group}:log-stream:x"
-    )

@@ -19,6 +19,7 @@ from moto.iam.exceptions import (
 from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
 from moto.iam.responses import IamResponse
 
+from helpers.localaws.common import arns
 from helpers.localaws.common.errors import CleanRefusals
 
 ROLE_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
@@ -63,7 +64,7 @@ class Backend(moto_iam.IAMBackend):
             raise NotFoundException(f"The role with name {role_name} cannot be found.") from None
 
     def attach_role_policy(self, policy_arn: str, role_name: str) -> None:
-        if not policy_arn.startswith("arn:"):
+        if not arns.is_arn(policy_arn):
             raise ValidationError("Invalid ARN:  Could not be parsed!")
         super().attach_role_policy(policy_arn, role_name)
 

@@ -20,8 +20,9 @@ from moto.awslambda.exceptions import (
 from moto.awslambda.models import EventSourceMapping
 from moto.sqs.models import sqs_backends
 
+from helpers.localaws.common import arns
 from helpers.localaws.common.errors import NotFound, ResourceConflict
-from helpers.localaws.permissions.roles import role_allows
+from helpers.localaws.permissions.roles import Role
 from helpers.localaws.triggers.event import is_valid_pattern
 from helpers.localaws.triggers.poller import Poller
 
@@ -169,7 +170,8 @@ class MappingsMixin:
             try:
                 arn = self.get_function(function_name).function_arn
             except UnknownFunctionException:
-                arn = f":function:{function_name.rsplit(':function:', 1)[-1]}"
+                own_part = arns.qualified(*arns.function_and_qualifier(function_name))
+                arn = f":function:{own_part}"
             found = [m for m in found if m.function_arn.endswith(arn)]
         return found
 
@@ -210,7 +212,7 @@ class MappingsMixin:
     def _check_queue(self, function: Any, queue_arn: str) -> None:
         """What Lambda tries with the function's role while it creates a mapping (G-02, LS-017)."""
         for action in ("ReceiveMessage", "DeleteMessage"):
-            if not role_allows(self.account_id, function.role, f"sqs:{action}", queue_arn):
+            if not Role.of(function).allows(f"sqs:{action}", on=queue_arn):
                 raise InvalidParameterValueException(
                     f"The function execution role does not have permissions to call {action} on SQS"
                 )
@@ -241,9 +243,8 @@ class InUse(LambdaClientError):
 
 def arn_as_given(function: Any, name: str) -> str:
     """The function's ARN with the qualifier that the caller wrote, if any (LS-077)."""
-    bare = function.function_arn.split(":function:")[0] + f":function:{function.function_name}"
-    qualifier = name.rsplit(":function:", maxsplit=1)[-1].partition(":")[2]
-    return f"{bare}:{qualifier}" if qualifier else bare
+    _, qualifier = arns.function_and_qualifier(name)
+    return arns.qualified(arns.unqualified(function.function_arn), qualifier)
 
 
 def apply_settings(mapping: Mapping, spec: dict[str, Any]) -> None:
@@ -276,7 +277,7 @@ def check_source(spec: dict[str, Any]) -> None:
         )
     if spec.get("StartingPosition"):
         raise InvalidParameterValueException("StartingPosition is not valid for SQS event sources.")
-    if ":sqs:" not in spec["EventSourceArn"]:
+    if arns.service(spec["EventSourceArn"]) != "sqs":
         raise InvalidParameterValueException("Unrecognized event source.")
 
 

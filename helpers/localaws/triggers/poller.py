@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
-from helpers.localaws.permissions.roles import role_allows
+from helpers.localaws.permissions.roles import Role
 from helpers.localaws.queues.message_store import now_ms
 from helpers.localaws.runtime.executor import Stopped, Throttled
 from helpers.localaws.triggers.event import (
@@ -116,9 +116,7 @@ class Poller:
 
     @staticmethod
     def _may(action: str, function: Any, queue: Any) -> bool:
-        return role_allows(
-            function.account_id, function.role, f"sqs:{action}Message", queue.queue_arn
-        )
+        return Role.of(function).allows(f"sqs:{action}Message", on=queue.queue_arn)
 
     # -- one batch ---------------------------------------------------------------------
 
