@@ -12,7 +12,7 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from helpers.localaws.invocations import asynchronous, destinations
 from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
 from helpers.localaws.runtime.environment import Result
-from helpers.localaws.runtime.executor import ACCOUNT_CONCURRENCY, Stopped, Throttled
+from helpers.localaws.runtime.executor import MOST_AT_ONCE, Stopped, Throttled
 
 FUNCTION = SimpleNamespace(function_name="f", reserved_concurrency=None, dead_letter_arn=None)
 
@@ -176,7 +176,7 @@ def test_many_events_need_few_threads() -> None:
     try:
         for _ in range(count):
             asynchronous.call_later(0.0, wait)
-        assert threading.active_count() <= before + ACCOUNT_CONCURRENCY
+        assert threading.active_count() <= before + MOST_AT_ONCE
     finally:
         go_on.set()
     assert all(done.acquire(timeout=60) for _ in range(count))

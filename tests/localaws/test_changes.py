@@ -67,7 +67,7 @@ def outcomes(call: Callable[[], Any]) -> Counter[str]:
         try:
             call()
         except Exception as error:  # noqa: BLE001 (the test is to see whichever it is)
-            return type(error).__name__
+            return getattr(error, "error_type", type(error).__name__)
         return "done"
 
     with ThreadPoolExecutor(4) as pool:
@@ -81,10 +81,10 @@ def test_of_several_who_create_or_delete_a_mapping_at_once_one_does(monkeypatch)
     triggers = Triggers(REGION, ACCOUNT)
     spec = {"EventSourceArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "FunctionName": "f"}
     created = outcomes(lambda: triggers.create_event_source_mapping(dict(spec)))
-    assert created == {"done": 1, "ResourceConflict": 3}
+    assert created == {"done": 1, "ResourceConflictException": 3}
     (uuid,) = triggers._event_source_mappings
     deleted = outcomes(lambda: triggers.delete_event_source_mapping(uuid))
-    assert deleted == {"done": 1, "NotFound": 3}
+    assert deleted == {"done": 1, "ResourceNotFoundException": 3}
 
 
 def test_mappings_may_appear_while_a_function_is_changed() -> None:

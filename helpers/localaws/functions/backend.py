@@ -19,7 +19,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from moto.awslambda import models as moto_lambda
-from moto.awslambda import urls as moto_urls
 from moto.awslambda.exceptions import (
     ConflictException,
     InvalidParameterValueException,
@@ -30,7 +29,8 @@ from moto.awslambda.utils import make_function_arn
 from moto.awslambda_simple import models as moto_simple
 
 from helpers.localaws.common import arns
-from helpers.localaws.common.errors import PreconditionFailed, ResourceConflict
+from helpers.localaws.common.errors import conflict, precondition_failed
+from helpers.localaws.common.moto_patches import become
 from helpers.localaws.functions import refusals as rules
 from helpers.localaws.invocations import asynchronous_settings
 from helpers.localaws.invocations import invoke as invocations
@@ -41,8 +41,8 @@ from helpers.localaws.triggers import mappings
 PENDING_S = 0.5  # AWS needs a second or two
 UPDATING_S = 0.5
 # An account's quota and the part of it that stays unreserved. Lambda Developer Guide,
-# "Configuring reserved concurrency for a function".
-ACCOUNT_CONCURRENCY = 1000
+# "Configuring reserved concurrency for a function". What this computer runs is the executor's.
+CONCURRENCY_QUOTA = 1000
 MIN_UNRESERVED = 100
 MAX_CODE_STORAGE_BYTES = 80_530_636_800
 BEING_CREATED = {"": "The function is being created.", "Code": "Creating"}
@@ -115,7 +115,7 @@ class Function(moto_lambda.LambdaFunction):
 
     def check_revision(self, revision_id: str | None) -> None:
         if revision_id and revision_id != self.revision_id:
-            raise PreconditionFailed(
+            raise precondition_failed(
                 "The Revision Id provided does not match the latest Revision Id. Call the "
                 "GetFunction/GetAlias API to retrieve the latest Revision Id"
             )
@@ -313,9 +313,8 @@ class Storage(moto_lambda.LambdaStorage):
         try:
             made = super().put_alias(name, bare, function_version, description, routing_config)
         except ConflictException as error:
-            raise ResourceConflict(error.message) from None
-        made.__class__ = Alias
-        return made
+            raise conflict(error.message) from None
+        return become(made, Alias)
 
     def update_alias(
         self,
@@ -349,10 +348,6 @@ class Backend(
         super().__init__(region_name, account_id)
         self._lambdas = Storage(region_name=region_name, account_id=account_id)
 
-    @property
-    def _url_module(self) -> Any:
-        return moto_urls
-
     def reset(self) -> None:
         self.stop_mappings()
         for function in self.list_functions():
@@ -380,7 +375,7 @@ class Backend(
 
     def _check_is_new(self, name: str) -> None:
         if name in self._lambdas._functions:
-            raise ResourceConflict(f"Function already exist: {name}")
+            raise conflict(f"Function already exist: {name}")
 
     def _to_change(self, name: str, qualifier: str | None, body: dict[str, Any]) -> Function:
         """The function, if it is the one that the caller expects and no update goes on."""
@@ -477,7 +472,7 @@ class Backend(
         with self._changes:
             function = self.get_function(name)
             others = self.reserved_concurrency() - (function.reserved_concurrency or 0)
-            if ACCOUNT_CONCURRENCY - others - reserved_concurrency < MIN_UNRESERVED:
+            if CONCURRENCY_QUOTA - others - reserved_concurrency < MIN_UNRESERVED:
                 raise unreserved_refusal()
             function.reserved_concurrency = reserved_concurrency
         return reserved_concurrency
@@ -493,8 +488,8 @@ class Backend(
                 "TotalCodeSize": MAX_CODE_STORAGE_BYTES,
                 "CodeSizeUnzipped": rules.MAX_UNZIPPED_BYTES,
                 "CodeSizeZipped": rules.MAX_ZIP_BYTES,
-                "ConcurrentExecutions": ACCOUNT_CONCURRENCY,
-                "UnreservedConcurrentExecutions": ACCOUNT_CONCURRENCY - self.reserved_concurrency(),
+                "ConcurrentExecutions": CONCURRENCY_QUOTA,
+                "UnreservedConcurrentExecutions": CONCURRENCY_QUOTA - self.reserved_concurrency(),
             },
             "AccountUsage": {
                 "TotalCodeSize": sum(function.code_size for function in functions),

@@ -16,9 +16,9 @@ from moto.s3.models import s3_backends
 
 from helpers.localaws.common import arns
 from helpers.localaws.common.errors import (
-    NotFound,
-    RequestTooLarge,
-    ResourceConflict,
+    conflict,
+    not_found,
+    too_large,
     violation,
     violation_text,
 )
@@ -84,7 +84,7 @@ def split_name(given: str, qualifier: str | None, region: str) -> tuple[str, str
         raise violation(given, "functionName", f"{PATTERN_WORDS}{NAME_PATTERN}")
     other_region = (match[REGION] or region).removesuffix(":")
     if other_region != region:
-        raise NotFound(
+        raise not_found(
             f"Functions from '{other_region}' are not reachable in this region ('{region}')"
         )
     if qualifier and match[QUALIFIER] and match[QUALIFIER] != qualifier:
@@ -204,7 +204,7 @@ def check_dead_letter_target(role: Role, spec: dict[str, Any]) -> None:
 def check_request_size(size: int, operation: str) -> None:
     """Refuse a request with too large a body (LS-085). `size` is in bytes."""
     if size > MAX_REQUEST_BYTES:
-        raise RequestTooLarge(
+        raise too_large(
             f"Request must be smaller than {MAX_REQUEST_BYTES} bytes for the {operation} operation"
         )
 
@@ -214,7 +214,7 @@ def check_code(account: str, partition: str, code: dict[str, Any]) -> None:
     if "ZipFile" in code:
         package = base64.b64decode(code["ZipFile"])
         if len(package) > MAX_ZIP_BYTES:
-            raise RequestTooLarge(f"Zipped size must be smaller than {MAX_ZIP_BYTES} bytes")
+            raise too_large(f"Zipped size must be smaller than {MAX_ZIP_BYTES} bytes")
         check_package(package)
     elif "S3Bucket" in code and "S3Key" in code:
         check_package(s3_object(account, partition, code["S3Bucket"], code["S3Key"]))
@@ -282,12 +282,12 @@ def s3_object(account: str, partition: str, bucket: str, key: str) -> bytes:
 def check_not_updating(function: Any) -> None:
     """One update at a time (LS-033)."""
     if function.pending:
-        raise ResourceConflict(
+        raise conflict(
             "The operation cannot be performed at this time. The function is currently in the "
             "following state: Pending"
         )
     if function.updating:
-        raise ResourceConflict(
+        raise conflict(
             "The operation cannot be performed at this time. An update is in progress for "
             f"resource: {function.function_arn}"
         )

@@ -21,7 +21,7 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from helpers.localaws.invocations import destinations
 from helpers.localaws.runtime.alarms import Alarms
 from helpers.localaws.runtime.environment import Result
-from helpers.localaws.runtime.executor import ACCOUNT_CONCURRENCY, Stopped, Throttled
+from helpers.localaws.runtime.executor import MOST_AT_ONCE, Stopped, Throttled
 from helpers.localaws.settings import RETRY_PAUSE_S
 
 MAX_RETRIES = 2
@@ -53,7 +53,7 @@ def alarms() -> Alarms:
 @functools.cache
 def threads() -> ThreadPoolExecutor:
     """What events are run in: as many at once as the account may run."""
-    return ThreadPoolExecutor(ACCOUNT_CONCURRENCY, "event")
+    return ThreadPoolExecutor(MOST_AT_ONCE, "event")
 
 
 def call_later(seconds: float, action: Callable[..., None], *arguments: Any) -> None:

@@ -11,7 +11,7 @@ from moto.awslambda.exceptions import InvalidParameterValueException, UnknownFun
 from moto.awslambda.models import EventInvokeConfig
 
 from helpers.localaws.common import arns
-from helpers.localaws.common.errors import NotFound
+from helpers.localaws.common.errors import not_found
 
 SETTINGS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
 
@@ -55,7 +55,7 @@ class EventInvokeConfigsMixin:
     ) -> dict[str, Any]:
         arn = qualified_arn(self._function_for_config(function_name), qualifier)
         if arn not in self._event_invoke_configs:
-            raise NotFound(f"The function {arn} doesn't have an EventInvokeConfig")
+            raise not_found(f"The function {arn} doesn't have an EventInvokeConfig")
         return self._event_invoke_configs[arn]
 
     def delete_function_event_invoke_config(
@@ -81,7 +81,7 @@ class EventInvokeConfigsMixin:
         try:
             return self.get_function(name)
         except UnknownFunctionException:
-            raise NotFound("The function doesn't exist.") from None
+            raise not_found("The function doesn't exist.") from None
 
 
 def qualified_arn(function: Any, qualifier: str | None) -> str:

@@ -14,7 +14,7 @@ from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.responses import LambdaResponse
 
 from helpers.localaws import settings
-from helpers.localaws.common.errors import NotFound, RequestTooLarge, ResourceConflict
+from helpers.localaws.common.errors import conflict, not_found, too_large
 from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
 from helpers.localaws.runtime import environment
 from helpers.localaws.runtime.executor import Executor, Stopped, Throttled
@@ -41,9 +41,9 @@ class InvocationsMixin:
             function = self.get_function(name, qualifier)
         except moto_lambda.UnknownFunctionException as error:
             text = error.message if qualifier else f"{error.message}:$LATEST"
-            raise NotFound(text) from None
+            raise not_found(text) from None
         if function.pending:
-            raise ResourceConflict(
+            raise conflict(
                 "The operation cannot be performed at this time. The function is currently "
                 "in the following state: Pending"
             )
@@ -146,12 +146,12 @@ def check_event(event: bytes, kind: str) -> None:
     about JSON are those of AWS's JSON parser there.
     """
     if kind == "Event" and len(event) > MAX_ASYNCHRONOUS_BYTES:
-        raise RequestTooLarge(
+        raise too_large(
             f"{len(event)} byte payload is too large for the Event invocation type "
             f"(limit {MAX_ASYNCHRONOUS_BYTES} bytes)"
         )
     if len(event) > MAX_PAYLOAD_BYTES:
-        raise RequestTooLarge(
+        raise too_large(
             f"Request must be smaller than {MAX_PAYLOAD_BYTES} bytes for the InvokeFunction "
             "operation"
         )

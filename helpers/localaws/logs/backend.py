@@ -16,7 +16,8 @@ from moto.logs.exceptions import (
 )
 from moto.logs.responses import LogsResponse
 
-from helpers.localaws.common.errors import CleanRefusals
+from helpers.localaws.common.clean_refusals import CleanRefusals
+from helpers.localaws.common.moto_patches import put_in_place, replace
 from helpers.localaws.queues.message_store import now_ms
 
 NO_STREAM = "The specified log stream does not exist."
@@ -79,10 +80,6 @@ class Backend(moto_logs.LogsBackend):
         self._lock = threading.RLock()
         super().__init__(region_name, account_id)
         self.groups = ByName()
-
-    @property
-    def _url_module(self) -> Any:
-        return moto_urls
 
     def write(self, group_name: str, stream_name: str, message: str) -> None:
         """One event of now, in a group and a stream that are made if they are not there."""
@@ -177,7 +174,5 @@ def group_name(identifier: str) -> str:
 
 def install() -> None:
     """Make moto's server use these log groups."""
-    moto_logs.logs_backends.backend = Backend
-    moto_logs.EventMessageFilter = functools.lru_cache(maxsize=100)(TextPattern)
-    for path in moto_urls.url_paths:
-        moto_urls.url_paths[path] = Responses.dispatch
+    put_in_place(moto_logs.logs_backends, Backend, moto_urls, Responses.dispatch)
+    replace(moto_logs, "EventMessageFilter", functools.lru_cache(maxsize=100)(TextPattern))

@@ -25,6 +25,7 @@ from moto.sqs.exceptions import (
     SQSException,
 )
 
+from helpers.localaws.common.moto_patches import put_in_place
 from helpers.localaws.queues import housekeeping
 from helpers.localaws.queues import refusals as rules
 from helpers.localaws.queues.answers import Responses
@@ -161,10 +162,6 @@ class Backend(moto_sqs.SQSBackend):
         self._changing = threading.Lock()
         self._deleted_at: dict[str, float] = {}
         self.move_tasks = MoveTasks(self)
-
-    @property
-    def _url_module(self) -> Any:
-        return moto_urls
 
     # -- queues ------------------------------------------------------------------------
 
@@ -414,8 +411,5 @@ class Backend(moto_sqs.SQSBackend):
 
 def install() -> None:
     """Make moto's server use these queues and responses."""
-    moto_sqs.sqs_backends.backend = Backend
-    dispatch = Responses().dispatch
-    for path in moto_urls.url_paths:
-        moto_urls.url_paths[path] = dispatch
+    put_in_place(moto_sqs.sqs_backends, Backend, moto_urls, Responses().dispatch)
     housekeeping.start()

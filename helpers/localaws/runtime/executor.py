@@ -24,7 +24,7 @@ IDLE_LIMIT_S = 600.0
 SWEEP_EVERY_S = 30.0
 WATCH_EVERY_S = 0.1
 END_LIMIT_S = 5.0  # for invocations to end when their workers are killed
-ACCOUNT_CONCURRENCY = 100  # of invocations at once; AWS gives new accounts as few as 10
+MOST_AT_ONCE = 100  # of invocations at once; AWS gives new accounts as few as 10
 
 
 class Throttled(Exception):
@@ -107,7 +107,7 @@ class Executor:
                 raise Stopped
             if reserved is not None and self._running[function.unqualified_arn] >= reserved:
                 raise Throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
-            if self._running.total() >= ACCOUNT_CONCURRENCY:
+            if self._running.total() >= MOST_AT_ONCE:
                 raise Throttled("ConcurrentInvocationLimitExceeded")
             self._running[function.unqualified_arn] += 1
             retired = self._use_revision(function)

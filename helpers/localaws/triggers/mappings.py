@@ -14,14 +14,13 @@ from typing import Any
 
 from moto.awslambda.exceptions import (
     InvalidParameterValueException,
-    LambdaClientError,
     UnknownFunctionException,
 )
 from moto.awslambda.models import EventSourceMapping
 from moto.sqs.models import sqs_backends
 
 from helpers.localaws.common import arns
-from helpers.localaws.common.errors import NotFound, ResourceConflict
+from helpers.localaws.common.errors import conflict, in_use, not_found, violation
 from helpers.localaws.permissions.roles import Role
 from helpers.localaws.triggers.event import is_valid_pattern
 from helpers.localaws.triggers.poller import Poller
@@ -198,9 +197,9 @@ class MappingsMixin:
         """The mapping to update or delete; not while it is changing its state (G-08)."""
         mapping = self.get_event_source_mapping(uuid)
         if mapping is None:
-            raise NotFound("The resource you requested does not exist.")
+            raise not_found("The resource you requested does not exist.")
         if mapping.in_passing:
-            raise InUse(f"Cannot {purpose} the event source mapping because it is in use.")
+            raise in_use(f"Cannot {purpose} the event source mapping because it is in use.")
         return mapping
 
     def _function_of(self, name: str) -> Any:
@@ -229,16 +228,11 @@ class MappingsMixin:
         arn = arn_as_given(function, name)
         for other in self.list_event_source_mappings(queue_arn, None):
             if other.function_arn == arn and not other.deleted:
-                raise ResourceConflict(
+                raise conflict(
                     f'An event source mapping with SQS arn (" {queue_arn} ") and function '
                     f'(" {function.function_name} ") already exists. Please update or delete '
                     f"the existing mapping with UUID {other.uuid}"
                 )
-
-
-class InUse(LambdaClientError):
-    def __init__(self, message: str) -> None:
-        super().__init__("ResourceInUseException", message)
 
 
 def arn_as_given(function: Any, name: str) -> str:
@@ -299,11 +293,8 @@ def check_settings(spec: dict[str, Any], queue_arn: str) -> None:
          (spec.get("ScalingConfig") or {}).get("MaximumConcurrency", 2), 1000),
     ):  # fmt: skip
         if value > highest:
-            raise LambdaClientError(
-                "ValidationException",
-                f"1 validation error detected: Value '{value}' at '{where}' failed to satisfy "
-                f"constraint: Member must have value less than or equal to {highest}",
-            )
+            constraint = f"Member must have value less than or equal to {highest}"
+            raise violation(value, where, constraint)
     filters = (spec.get("FilterCriteria") or {}).get("Filters", [])
     if not all(is_valid_pattern(each.get("Pattern")) for each in filters):
         raise InvalidParameterValueException("Invalid filter pattern definition.")

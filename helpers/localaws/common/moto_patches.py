@@ -1,0 +1,77 @@
+"""What moto forces: everything that is put into moto itself, each with its reason.
+
+moto offers no way to register a backend, to name the class of what it makes or to keep what
+it has looked up. What it lacks is put in from outside, here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import moto.backends
+from moto.core import responses
+from moto.core.base_backend import BackendDict, BaseBackend
+
+if TYPE_CHECKING:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+Made = TypeVar("Made")
+
+
+def put_in_place(
+    backends: BackendDict,
+    backend: type[BaseBackend],
+    urls: ModuleType,
+    dispatch: Callable[..., Any],
+    paths: Iterable[str] | None = None,
+) -> None:
+    """Make moto's server answer for a service with this backend and these responses.
+
+    `backends` and `urls` are moto's own of the service; `paths` are the patterns that are
+    answered to, by default moto's.
+    """
+    backends.backend = backend  # moto makes one for each account and region from it
+    # A backend finds its paths in the module beside its own, where ours has none.
+    backend._url_module = urls
+    patterns = list(urls.url_paths if paths is None else paths)
+    urls.url_paths.clear()  # the dictionary itself stays: who imported it holds it
+    urls.url_paths.update(dict.fromkeys(patterns, dispatch))
+
+
+def replace(module: ModuleType, name: str, ours: Any) -> None:
+    """Put ours in the place of something that moto's own code in this module calls by its name.
+
+    Raises AttributeError if moto has it no more.
+    """
+    getattr(module, name)
+    setattr(module, name, ours)
+
+
+def become(made: object, kind: type[Made]) -> Made:
+    """Make what moto has just made one of our kind, where moto names its class in its own code."""
+    made.__class__ = kind
+    assert isinstance(made, kind)
+    return made
+
+
+class WorkedOut(property):
+    """A property in the place of an attribute of moto's, which its constructor assigns in vain."""
+
+    def __set__(self, _owner: object, _value: object) -> None:
+        """A plain property would raise."""
+
+
+def remember_look_ups() -> None:
+    """moto lists its own folders and methods anew for each request, more than half its time."""
+    modules = tuple(moto.backends.list_of_moto_modules())
+    replace(moto.backends, "list_of_moto_modules", lambda: modules)
+    names = functools.cache(responses.method_names_from_class)
+    replace(responses, "method_names_from_class", names)
+
+
+def remember_hosts(application: DomainDispatcherApplication) -> None:
+    """moto looks through the patterns of all services for each request's host."""
+    application.get_backend_for_host = functools.cache(application.get_backend_for_host)
