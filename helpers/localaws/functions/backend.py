@@ -33,7 +33,7 @@ from helpers.localaws.common.errors import PreconditionFailed, ResourceConflict
 from helpers.localaws.functions import refusals as rules
 from helpers.localaws.invocations import asynchronous_settings
 from helpers.localaws.invocations import invoke as invocations
-from helpers.localaws.runtime import environment
+from helpers.localaws.runtime.model import FunctionVersion
 from helpers.localaws.triggers import mappings
 
 PENDING_S = 0.5  # AWS needs a second or two
@@ -199,8 +199,8 @@ class Function(moto_lambda.LambdaFunction):
         except ValueError:  # not an ARN
             raise UnknownLayerVersionException(layers_versions_arns) from None
 
-    def for_executor(self) -> environment.Function:
-        return environment.Function(
+    def for_executor(self) -> FunctionVersion:
+        return FunctionVersion(
             arn=self.function_arn,
             name=self.function_name,
             version=str(self.version),

@@ -16,7 +16,8 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from moto.sqs.exceptions import SQSException
 
 from helpers.localaws.permissions.roles import role_allows
-from helpers.localaws.runtime.environment import Result, make_trace_id
+from helpers.localaws.runtime.environment import make_trace_id
+from helpers.localaws.runtime.model import Result
 
 
 def make_record(

@@ -19,8 +19,8 @@ from helpers.localaws.common.errors import NotFound, RequestTooLarge, ResourceCo
 from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
 from helpers.localaws.permissions import sts
 from helpers.localaws.permissions.roles import role_allows
-from helpers.localaws.runtime import environment
 from helpers.localaws.runtime.executor import Executor, Stopped, Throttled
+from helpers.localaws.runtime.model import FunctionVersion, Invocation, Result
 
 ENVIRONMENT_LASTS_S = 365 * 86_400  # that of a function which is never idle has no end
 REQUEST_ID = "x-amzn-requestid"
@@ -60,20 +60,14 @@ class InvocationsMixin:
         request_id: str,
         qualifier: str | None = None,
         headers: dict | None = None,
-    ) -> environment.Result:
+    ) -> Result:
         """Run a function now. Raises Throttled."""
         arn = function.function_arn
         if qualifier == "$LATEST":
             arn += ":$LATEST"
         reserved = function.reserved_concurrency
-        return self.executor.invoke(
-            function.for_executor(),
-            event,
-            request_id,
-            arn,
-            headers,
-            None if reserved is None else int(reserved),
-        )
+        invocation = Invocation(function.for_executor(), event, request_id, arn, headers or {})
+        return self.executor.invoke(invocation, None if reserved is None else int(reserved))
 
 
 class InvokeResponses:
@@ -189,7 +183,7 @@ def client_context(encoded: str | None) -> dict[str, str]:
     return {"Lambda-Runtime-Client-Context": text}
 
 
-def role_credentials(function: environment.Function) -> dict[str, str]:
+def role_credentials(function: FunctionVersion) -> dict[str, str]:
     """Temporary credentials of the function's role, as a session named like the function.
 
     They are valid for as long as an environment may live, which is told when it ends.
@@ -215,7 +209,7 @@ def forget_credentials(variables: dict[str, str]) -> None:
     sts.forget(variables["AWS_ACCESS_KEY_ID"])
 
 
-def may_write_logs(function: environment.Function) -> bool:
+def may_write_logs(function: FunctionVersion) -> bool:
     """Whether the function's role lets Lambda write to the function's log group."""
     group = f"arn:aws:logs:{function.region}:{function.account}:log-group:{function.log_group}"
     return role_allows(
