@@ -11,8 +11,8 @@ from moto.awslambda.exceptions import UnknownFunctionException
 
 from helpers.localaws.invocations import asynchronous, destinations
 from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
-from helpers.localaws.runtime.environment import Result
 from helpers.localaws.runtime.executor import MOST_AT_ONCE, Stopped, Throttled
+from helpers.localaws.runtime.model import Result
 
 FUNCTION = SimpleNamespace(function_name="f", reserved_concurrency=None, dead_letter_arn=None)
 

@@ -14,8 +14,8 @@ import pytest
 from moto.awslambda.exceptions import UnknownFunctionException
 
 from helpers.localaws.queues.message_store import now_ms
-from helpers.localaws.runtime.environment import Result
 from helpers.localaws.runtime.executor import Throttled
+from helpers.localaws.runtime.model import Result
 from helpers.localaws.triggers import poller as poller_module
 from helpers.localaws.triggers.event import (
     encode_record,

@@ -35,7 +35,7 @@ from helpers.localaws.functions import refusals as rules
 from helpers.localaws.invocations import asynchronous_settings
 from helpers.localaws.invocations import invoke as invocations
 from helpers.localaws.permissions.roles import Role
-from helpers.localaws.runtime import environment
+from helpers.localaws.runtime.model import FunctionVersion
 from helpers.localaws.triggers import mappings
 
 PENDING_S = 0.5  # AWS needs a second or two
@@ -202,8 +202,8 @@ class Function(moto_lambda.LambdaFunction):
         except ValueError:  # not an ARN
             raise UnknownLayerVersionException(layers_versions_arns) from None
 
-    def for_executor(self) -> environment.Function:
-        return environment.Function(
+    def for_executor(self) -> FunctionVersion:
+        return FunctionVersion(
             arn=self.function_arn,
             name=self.function_name,
             version=str(self.version),

@@ -20,8 +20,8 @@ from moto.awslambda.exceptions import UnknownFunctionException
 
 from helpers.localaws.invocations import destinations
 from helpers.localaws.runtime.alarms import Alarms
-from helpers.localaws.runtime.environment import Result
 from helpers.localaws.runtime.executor import MOST_AT_ONCE, Stopped, Throttled
+from helpers.localaws.runtime.model import Result
 from helpers.localaws.settings import RETRY_PAUSE_S
 
 MAX_RETRIES = 2

@@ -17,7 +17,8 @@ from moto.sqs.exceptions import SQSException
 
 from helpers.localaws.common import arns
 from helpers.localaws.permissions.roles import Role
-from helpers.localaws.runtime.environment import Result, make_trace_id
+from helpers.localaws.runtime.environment import make_trace_id
+from helpers.localaws.runtime.model import Result
 
 
 def make_record(

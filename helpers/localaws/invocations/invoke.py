@@ -16,8 +16,8 @@ from moto.awslambda.responses import LambdaResponse
 from helpers.localaws import settings
 from helpers.localaws.common.errors import conflict, not_found, too_large
 from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
-from helpers.localaws.runtime import environment
 from helpers.localaws.runtime.executor import Executor, Stopped, Throttled
+from helpers.localaws.runtime.model import Invocation, Result
 
 REQUEST_ID = "x-amzn-requestid"
 MAX_PAYLOAD_BYTES = 6_291_456
@@ -56,20 +56,14 @@ class InvocationsMixin:
         request_id: str,
         qualifier: str | None = None,
         headers: dict | None = None,
-    ) -> environment.Result:
+    ) -> Result:
         """Run a function now. Raises Throttled."""
         arn = function.function_arn
         if qualifier == "$LATEST":
             arn += ":$LATEST"
         reserved = function.reserved_concurrency
-        return self.executor.invoke(
-            function.for_executor(),
-            event,
-            request_id,
-            arn,
-            headers,
-            None if reserved is None else int(reserved),
-        )
+        invocation = Invocation(function.for_executor(), event, request_id, arn, headers or {})
+        return self.executor.invoke(invocation, None if reserved is None else int(reserved))
 
 
 class InvokeResponses:
