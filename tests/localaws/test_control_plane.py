@@ -23,7 +23,7 @@ from moto.iam.models import iam_backends
 from helpers import steps
 from helpers.localaws.functions import backend as functions
 from helpers.localaws.functions import refusals as function_rules
-from helpers.localaws.invocations.invoke import InvokeResponses
+from helpers.localaws.invocations.answers import InvokeResponses
 from helpers.localaws.runtime.executor import Stopped
 from helpers.localaws.triggers import mappings
 from tests.conformance.kit import REGION, unique
@@ -44,13 +44,10 @@ def role() -> str:
 
 @pytest.fixture
 def backend(monkeypatch) -> Iterator[functions.Backend]:
-    monkeypatch.setattr(
-        functions.Backend, "executor", SimpleNamespace(retire=lambda arn: None), raising=False
-    )
     monkeypatch.setattr(functions, "PENDING_S", 0.0)
-    made = functions.Backend(REGION, ACCOUNT)
+    made = functions.Backend(REGION, ACCOUNT, SimpleNamespace(retire=lambda arn: None))
     yield made
-    made.stop_mappings()
+    made.triggers.stop()
 
 
 @pytest.fixture
@@ -115,10 +112,10 @@ def test_one_of_several_makes_an_alias(monkeypatch, backend, create) -> None:
 def test_one_of_several_makes_a_trigger(monkeypatch, backend, create) -> None:
     create("f")
     monkeypatch.setattr(mappings, "Poller", lambda *_: SimpleNamespace(wake=lambda: None))
-    monkeypatch.setattr(functions.Backend, "_check_queue", lambda *_: None)
-    slow(monkeypatch, functions.Backend, "_check_not_mapped_yet")
+    monkeypatch.setattr(mappings.Triggers, "_check_queue", lambda *_: None)
+    slow(monkeypatch, mappings.Triggers, "_check_not_mapped_yet")
     spec = {"EventSourceArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "FunctionName": "f"}
-    ends = outcomes(lambda: backend.create_event_source_mapping(spec))
+    ends = outcomes(lambda: backend.triggers.create(spec))
     assert ends == {"done": 1, "ResourceConflictException": 3}
 
 
@@ -241,7 +238,7 @@ def test_a_fault_of_the_service_has_an_answer(capsys, fault, message, shows_trac
         raise fault
 
     responses = InvokeResponses()
-    responses.backend = SimpleNamespace(run=run)
+    responses.backend = SimpleNamespace(invocations=SimpleNamespace(run=run))
     function = SimpleNamespace(function_name="f", version="$LATEST")
     status, headers, body = responses._invoke_now(function, b"{}", "id", None, {}, {})
     assert (status, headers["x-amzn-errortype"]) == (500, "ServiceException")

@@ -27,13 +27,16 @@ def put_in_place(
     urls: ModuleType,
     dispatch: Callable[..., Any],
     paths: Iterable[str] | None = None,
+    **made_with: Any,
 ) -> None:
     """Make moto's server answer for a service with this backend and these responses.
 
     `backends` and `urls` are moto's own of the service; `paths` are the patterns that are
-    answered to, by default moto's.
+    answered to, by default moto's. `made_with` is what the backend's constructor takes beside
+    a region and an account.
     """
-    backends.backend = backend  # moto makes one for each account and region from it
+    # moto calls this with an account and a region, and takes no objects that are made.
+    backends.backend = functools.partial(backend, **made_with)
     # A backend finds its paths in the module beside its own, where ours has none.
     backend._url_module = urls
     patterns = list(urls.url_paths if paths is None else paths)

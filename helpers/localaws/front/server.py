@@ -63,10 +63,9 @@ class Application:
 
     def _make(self, service: str) -> Flask:
         if service != "sts" and self._services is None:
-            from helpers.localaws.front import services
+            from helpers.localaws.front.services import Services
 
-            services.start(self._folder, self.endpoint_url)
-            self._services = services
+            self._services = Services(self._folder, self.endpoint_url)
         return create_backend_app(service)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:

@@ -21,10 +21,9 @@ from helpers.localaws.common.errors import body_as_recorded, not_found, violatio
 from helpers.localaws.common.moto_patches import put_in_place
 from helpers.localaws.functions import refusals as rules
 from helpers.localaws.functions.backend import Backend
-from helpers.localaws.invocations import asynchronous_settings
-from helpers.localaws.invocations import invoke as invocations
+from helpers.localaws.invocations.answers import EventInvokeConfigResponses, InvokeResponses
 from helpers.localaws.runtime.executor import Executor
-from helpers.localaws.triggers import mappings
+from helpers.localaws.triggers.answers import MappingResponses
 
 MORE_PATHS = (
     "{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/recursion-config/?$",
@@ -35,9 +34,9 @@ MORE_PATHS = (
 
 class Responses(
     CleanRefusals,
-    mappings.ResponsesMixin,
-    invocations.InvokeResponses,
-    asynchronous_settings.EventInvokeConfigResponses,
+    MappingResponses,
+    InvokeResponses,
+    EventInvokeConfigResponses,
     LambdaResponse,
 ):
     """moto's Lambda responses, with the states, refusals and statuses of AWS."""
@@ -177,9 +176,13 @@ def with_status(status: int, answer: tuple) -> tuple:
 def install(executor: Executor) -> None:
     """Make moto's server use these functions and mappings."""
     default_user_config["lambda"]["use_docker"] = False
-    Backend.executor = executor
     # moto's own pattern knows no "$LATEST" in a name, and no mistake: AWS answers to both.
     paths = [path.replace(r"[\w_:%-]+", "[^/]+") for path in moto_urls.url_paths]
     put_in_place(
-        lambda_simple_backends, Backend, moto_urls, Responses.dispatch, [*paths, *MORE_PATHS]
+        lambda_simple_backends,
+        Backend,
+        moto_urls,
+        Responses.dispatch,
+        [*paths, *MORE_PATHS],
+        executor=executor,
     )

@@ -27,16 +27,20 @@ from moto.awslambda.exceptions import (
 )
 from moto.awslambda.utils import make_function_arn
 from moto.awslambda_simple import models as moto_simple
+from moto.sqs import models as sqs
 
+from helpers.localaws import settings
 from helpers.localaws.common import arns
 from helpers.localaws.common.errors import conflict, precondition_failed
 from helpers.localaws.common.moto_patches import become
 from helpers.localaws.functions import refusals as rules
-from helpers.localaws.invocations import asynchronous_settings
-from helpers.localaws.invocations import invoke as invocations
+from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
+from helpers.localaws.invocations.asynchronous_settings import EventSettings
+from helpers.localaws.invocations.invoke import Invocations
 from helpers.localaws.permissions.roles import Role
+from helpers.localaws.runtime.executor import Executor
 from helpers.localaws.runtime.model import FunctionVersion
-from helpers.localaws.triggers import mappings
+from helpers.localaws.triggers.mappings import Mapping, Triggers
 
 PENDING_S = 0.5  # AWS needs a second or two
 UPDATING_S = 0.5
@@ -331,28 +335,50 @@ class Storage(moto_lambda.LambdaStorage):
         return alias
 
 
-class Backend(
-    mappings.MappingsMixin,
-    invocations.InvocationsMixin,
-    asynchronous_settings.EventInvokeConfigsMixin,
-    moto_simple.LambdaSimpleBackend,
-):
-    """Lambda in one account and region.
+class Backend(moto_simple.LambdaSimpleBackend):
+    """Lambda in one account and region: its functions, and what they are used by.
+
+    `executor` runs the functions of all accounts and regions.
 
     What looks before it changes something holds `_changes`: of several calls at once that
     exclude each other, one succeeds. Nothing slow is done under it.
     """
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        self._changes = threading.RLock()
+    def __init__(self, region_name: str, account_id: str, executor: Executor) -> None:
         super().__init__(region_name, account_id)
+        self._executor = executor
+        self._changes = threading.RLock()
         self._lambdas = Storage(region_name=region_name, account_id=account_id)
+        self.event_settings = EventSettings(self.get_function)
+        self.invocations = Invocations(self.get_function, executor)
+        self.asynchronous = AsynchronousInvocations(
+            self.get_function,
+            self.invocations.run,
+            self.event_settings.of,
+            self._queues,
+            retry_pause_s=settings.retry_pause_seconds(),
+        )
+        self.triggers = Triggers(
+            region_name,
+            account_id,
+            self.get_function,
+            self.invocations.run,
+            self._queues,
+            self._changes,
+        )
+        self._event_source_mappings = self.triggers.by_uuid  # where moto looks for tags
 
     def reset(self) -> None:
-        self.stop_mappings()
+        """Begin anew. moto's own would not hand the executor on."""
+        self.triggers.stop()
         for function in self.list_functions():
-            self.executor.retire(function.function_arn)
-        super().reset()
+            self._executor.retire(function.function_arn)
+        where, executor = (self.region_name, self.account_id), self._executor
+        vars(self).clear()
+        self.__init__(*where, executor)
+
+    def _queues(self) -> sqs.SQSBackend:
+        return sqs.sqs_backends[self.account_id][self.region_name]
 
     # -- functions ---------------------------------------------------------------------
 
@@ -397,7 +423,7 @@ class Backend(
             if body.get("Publish"):
                 function = self.publish_version(function.function_name)
         if not body.get("DryRun"):
-            self.executor.retire(latest.function_arn)
+            self._executor.retire(latest.function_arn)
         return function.get_configuration()
 
     def update_function_configuration(
@@ -411,9 +437,9 @@ class Backend(
                 rules.check_role(role)
             rules.check_dead_letter_target(role, body)
             if "Timeout" in body:
-                self.check_visibility_of_sources(function, body["Timeout"])
+                self.triggers.check_visibility_of_sources(function, body["Timeout"])
             answer = function.update_configuration(body)
-        self.executor.retire(function.function_arn)
+        self._executor.retire(function.function_arn)
         return answer
 
     def publish_version_if(self, function_name: str, body: dict[str, Any]) -> Function:
@@ -445,17 +471,33 @@ class Backend(
                 if function is None:
                     return  # LS-086: an unknown qualifier is silently accepted
             super().delete_function(name, qualifier)
-        self.executor.retire(function.function_arn)
+            self.event_settings.forget(function, qualifier)
+        self._executor.retire(function.function_arn)
 
-    # -- aliases and triggers ----------------------------------------------------------
+    # -- aliases -----------------------------------------------------------------------
 
     def create_alias(self, *details: Any, **named: Any) -> Alias:
         with self._changes:
             return super().create_alias(*details, **named)
 
-    def create_event_source_mapping(self, spec: dict[str, Any]) -> mappings.Mapping:
-        with self._changes:
-            return super().create_event_source_mapping(spec)
+    # -- triggers: by these names moto's answers and its CloudFormation call ------------
+
+    def create_event_source_mapping(self, spec: dict[str, Any]) -> Mapping:
+        return self.triggers.create(spec)
+
+    def update_event_source_mapping(self, uuid: str, spec: dict[str, Any]) -> Mapping:
+        return self.triggers.update(uuid, spec)
+
+    def delete_event_source_mapping(self, uuid: str) -> Mapping:
+        return self.triggers.delete(uuid)
+
+    def get_event_source_mapping(self, uuid: str) -> Mapping | None:
+        return self.triggers.get(uuid)
+
+    def list_event_source_mappings(
+        self, event_source_arn: str | None, function_name: str | None
+    ) -> list[Mapping]:
+        return self.triggers.find(event_source_arn, function_name)
 
     # -- concurrency and recursion -----------------------------------------------------
 
