@@ -43,9 +43,15 @@ def role() -> str:
 
 
 @pytest.fixture
-def backend(monkeypatch) -> Iterator[functions.Backend]:
+def retired() -> list[str]:
+    """The ARNs of functions whose environments the executor was told to end."""
+    return []
+
+
+@pytest.fixture
+def backend(monkeypatch, retired) -> Iterator[functions.Backend]:
     monkeypatch.setattr(functions, "PENDING_S", 0.0)
-    made = functions.Backend(REGION, ACCOUNT, SimpleNamespace(retire=lambda arn: None))
+    made = functions.Backend(REGION, ACCOUNT, SimpleNamespace(retire=retired.append))
     yield made
     made.triggers.stop()
 
@@ -168,6 +174,15 @@ def test_functions_are_listed_and_found_while_others_come_and_go(backend, create
         running = [pool.submit(action) for action in (come_and_go, read)]
     for each in running:
         each.result()
+
+
+def test_a_backend_that_begins_anew_keeps_its_executor(backend, create, retired) -> None:
+    first = create("f").function_arn
+    backend.reset()
+    assert list(backend.list_functions()) == []
+    create("f")
+    backend.delete_function("f")
+    assert retired == [first, first]
 
 
 # -- packages that cannot be unpacked -----------------------------------------------------------

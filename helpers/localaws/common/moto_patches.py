@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import moto.backends
 from moto.core import responses
 from moto.core.base_backend import BackendDict, BaseBackend
+from moto.core.utils import method_names_from_class
 
 if TYPE_CHECKING:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
@@ -22,7 +23,7 @@ Made = TypeVar("Made")
 
 
 def put_in_place(
-    backends: BackendDict,
+    backends: BackendDict[Any],
     backend: type[BaseBackend],
     urls: ModuleType,
     dispatch: Callable[..., Any],
@@ -36,21 +37,21 @@ def put_in_place(
     a region and an account.
     """
     # moto calls this with an account and a region, and takes no objects that are made.
-    backends.backend = functools.partial(backend, **made_with)
+    replace(backends, "backend", functools.partial(backend, **made_with))
     # A backend finds its paths in the module beside its own, where ours has none.
-    backend._url_module = urls
+    replace(backend, "_url_module", urls)
     patterns = list(urls.url_paths if paths is None else paths)
     urls.url_paths.clear()  # the dictionary itself stays: who imported it holds it
     urls.url_paths.update(dict.fromkeys(patterns, dispatch))
 
 
-def replace(module: ModuleType, name: str, ours: Any) -> None:
-    """Put ours in the place of something that moto's own code in this module calls by its name.
+def replace(owner: object, name: str, ours: Any) -> None:
+    """Put ours in the place of what moto's own code finds by this name in one of its things.
 
     Raises AttributeError if moto has it no more.
     """
-    getattr(module, name)
-    setattr(module, name, ours)
+    getattr(owner, name)
+    setattr(owner, name, ours)
 
 
 def become(made: object, kind: type[Made]) -> Made:
@@ -71,10 +72,10 @@ def remember_look_ups() -> None:
     """moto lists its own folders and methods anew for each request, more than half its time."""
     modules = tuple(moto.backends.list_of_moto_modules())
     replace(moto.backends, "list_of_moto_modules", lambda: modules)
-    names = functools.cache(responses.method_names_from_class)
-    replace(responses, "method_names_from_class", names)
+    replace(responses, "method_names_from_class", functools.cache(method_names_from_class))
 
 
 def remember_hosts(application: DomainDispatcherApplication) -> None:
     """moto looks through the patterns of all services for each request's host."""
-    application.get_backend_for_host = functools.cache(application.get_backend_for_host)
+    find = functools.cache(application.get_backend_for_host)
+    replace(application, "get_backend_for_host", find)

@@ -119,7 +119,7 @@ def _default_version(policy: Any) -> Any:
     return next(each.document for each in policy.versions if each.version_id == default)
 
 
-def _trusts_lambda(statement: dict) -> bool:
+def _trusts_lambda(statement: dict[str, Any]) -> bool:
     principal = statement.get("Principal", {})
     services = principal.get("Service", []) if isinstance(principal, dict) else principal
     return statement.get("Effect") == "Allow" and bool(
