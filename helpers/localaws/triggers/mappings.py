@@ -22,7 +22,7 @@ from moto.sqs.models import sqs_backends
 
 from helpers.localaws.common.errors import NotFound, ResourceConflict
 from helpers.localaws.permissions.roles import role_allows
-from helpers.localaws.triggers.event import is_valid_pattern
+from helpers.localaws.triggers.filters import is_valid_pattern
 from helpers.localaws.triggers.poller import Poller
 
 TRANSITION_S = 1.0  # AWS needs some seconds, up to a minute

@@ -21,13 +21,9 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from helpers.localaws.permissions.roles import role_allows
 from helpers.localaws.queues.message_store import now_ms
 from helpers.localaws.runtime.executor import Stopped, Throttled
-from helpers.localaws.triggers.event import (
-    encode_record,
-    failed_ids,
-    make_event,
-    make_record,
-    matches,
-)
+from helpers.localaws.triggers.event import encode_record, make_event, make_record
+from helpers.localaws.triggers.filters import matches
+from helpers.localaws.triggers.partial_batch_response import failed_ids
 
 # AWS starts with five concurrent invocations and adds up to 300 a minute while there is a
 # backlog. One machine gains nothing from more, so here it stays at the first five.
@@ -64,7 +60,7 @@ class Poller:
         self._wake.set()
         queue = self._queue()
         if queue is not None:
-            queue.store.wake()
+            queue.wake()
 
     def _run(self) -> None:
         while not self._mapping.deleted:
@@ -163,7 +159,7 @@ class Poller:
         return queue.receive(count, wait_s, give_up=lambda: self._to_stop(queue))
 
     def _to_stop(self, queue: Any) -> bool:
-        return self._wake.is_set() or queue.store.closed or not self._mapping.polling
+        return self._wake.is_set() or queue.is_deleted or not self._mapping.polling
 
     def _matching(self, queue: Any, function: Any, batch: list[Any]) -> list[Delivery]:
         """What the filter lets through, as records; the rest is deleted (LS-023)."""
@@ -250,7 +246,7 @@ class Poller:
         """Delete messages, if the function's role allows it; else they come back."""
         if messages and self._may("Delete", function, queue):
             for message in messages:
-                queue.store.delete(message.id, message.approximate_receive_count)
+                queue.delete(message)
 
 
 def visible_again_ms(part: list[Delivery]) -> int:
