@@ -152,7 +152,7 @@ class Responses(SQSResponse):
     def list_message_move_tasks(self) -> ActionResult:
         count = self._get_param("MaxResults", 1)
         check_range("MaxResults", count, 1, MOST_LISTED)
-        tasks = self.sqs_backend.move_tasks.list(self._get_param("SourceArn"), count)
+        tasks = self.sqs_backend.move_tasks.describe(self._get_param("SourceArn"), count)
         return without_empty(ActionResult({"Results": tasks}), "Results")
 
     def cancel_message_move_task(self) -> ActionResult:

@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from moto.sqs import models as moto_sqs
 from moto.sqs import urls as moto_urls
@@ -47,7 +47,7 @@ COUNTERS = {
 }
 
 
-class Statement(dict):
+class Statement(dict[str, Any]):
     """A statement of a queue policy. It need not have a Sid, which moto always asks for."""
 
     def __missing__(self, key: str) -> None:
@@ -127,7 +127,8 @@ class Queue(Untracked, moto_sqs.Queue):
         `visibility_s` is by default the queue's own visibility timeout. Settings that change
         while this waits for a message count at once. `give_up()` ends a wait.
         """
-        return self.store.receive(count, wait_s, lambda: self._settings(visibility_s), give_up)
+        found = self.store.receive(count, wait_s, lambda: self._settings(visibility_s), give_up)
+        return cast("list[Message]", found)  # which is what was put in
 
     def _settings(self, visibility_s: int | None) -> Settings:
         dead_letters, max_receives = self._find_dead_letters()

@@ -153,7 +153,8 @@ class MoveTasks:
                 return task.moved
         raise SQSException("ResourceNotFoundException", "Task does not exist.")
 
-    def list(self, source_arn: str, count: int) -> list[dict[str, Any]]:
+    def describe(self, source_arn: str, count: int) -> list[dict[str, Any]]:
+        """What ListMessageMoveTasks says of the newest tasks of a source."""
         self._queue(source_arn, "SourceArn")
         return [task.describe() for task in self._of(source_arn)[:count]]
 

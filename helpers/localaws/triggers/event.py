@@ -7,22 +7,33 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 from helpers.localaws.queues.message import Message
 
 
-class RecordAttribute(TypedDict):
+class Value(TypedDict, total=False):
+    """The value of a message attribute; the binary one in base64."""
+
+    stringValue: str
+    binaryValue: str
+
+
+class RecordAttribute(Value):
     """A message attribute as the event shows it."""
 
-    stringValue: NotRequired[str]
-    binaryValue: NotRequired[str]
     stringListValues: list[str]
     binaryListValues: list[str]
     dataType: str
 
 
-class Record(TypedDict):
+class Checksum(TypedDict, total=False):
+    """That of the message attributes, if there are some."""
+
+    md5OfMessageAttributes: str | None
+
+
+class Record(Checksum):
     """A message as the event shows it."""
 
     messageId: str
@@ -30,7 +41,6 @@ class Record(TypedDict):
     body: str
     attributes: dict[str, str]
     messageAttributes: dict[str, RecordAttribute]
-    md5OfMessageAttributes: NotRequired[str | None]
     md5OfBody: str
     eventSource: str
     eventSourceARN: str
@@ -50,7 +60,7 @@ def encode_record(record: Record) -> bytes:
 def make_record(message: Message, queue_arn: str, region: str, window_s: int) -> Record:
     """The record of a received message. `window_s`: the batching window of the trigger."""
     attributes = {n: make_attribute(a) for n, a in message.message_attributes.items()}
-    checksum: dict[str, str | None] = {}
+    checksum: Checksum = {}
     if attributes:
         checksum["md5OfMessageAttributes"] = message.attribute_md5
     elif window_s:
@@ -71,7 +81,7 @@ def make_record(message: Message, queue_arn: str, region: str, window_s: int) ->
 
 def make_attribute(attribute: dict[str, Any]) -> RecordAttribute:
     """One message attribute as the event shows it."""
-    value: dict[str, str] = {}
+    value: Value = {}
     if attribute.get("StringValue") is not None:
         value["stringValue"] = attribute["StringValue"]
     if attribute.get("BinaryValue") is not None:

@@ -123,7 +123,9 @@ def _read_pattern(pattern: str) -> tuple[Pattern, set[type]]:
     """A pattern, and the formats of the body that it is for: dict, str, both or none."""
     node = json.loads(pattern)
     parts = [node, *node.get("$or", [])]
-    formats = {dict if isinstance(part["body"], dict) else str for part in parts if "body" in part}
+    formats: set[type] = {
+        dict if isinstance(part["body"], dict) else str for part in parts if "body" in part
+    }
     return Pattern.load(pattern), formats
 
 
