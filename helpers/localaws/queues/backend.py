@@ -57,6 +57,9 @@ class Statement(dict[str, Any]):
 class Queue(Untracked, moto_sqs.Queue):
     """A queue whose messages are in a `MessageStore`."""
 
+    created_timestamp: int
+    last_modified_timestamp: int
+
     def __init__(self, name: str, region: str, account_id: str, **attributes: Any) -> None:
         super().__init__(name, region, account_id, **attributes)
         self.created_timestamp = int(self.created_timestamp)
@@ -157,6 +160,8 @@ class Queue(Untracked, moto_sqs.Queue):
 
 class Backend(moto_sqs.SQSBackend):
     """moto's queues of one account and region, with the rules that AWS adds."""
+
+    queues: dict[str, Queue]
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
