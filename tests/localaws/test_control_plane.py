@@ -248,12 +248,15 @@ def test_what_can_be_unpacked_is_taken() -> None:
     ],
     ids=["full disk", "damaged package", "end of the server"],
 )
-def test_a_fault_of_the_service_has_an_answer(capsys, fault, message, shows_traceback) -> None:
+def test_a_fault_of_the_service_has_an_answer(
+    capsys, monkeypatch, fault, message, shows_traceback
+) -> None:
     def run(*_arguments: Any) -> None:
         raise fault
 
+    backend = SimpleNamespace(invocations=SimpleNamespace(run=run))
+    monkeypatch.setattr(InvokeResponses, "backend", backend)
     responses = InvokeResponses()
-    responses.backend = SimpleNamespace(invocations=SimpleNamespace(run=run))
     function = SimpleNamespace(function_name="f", version="$LATEST")
     status, headers, body = responses._invoke_now(function, b"{}", "id", None, {}, {})
     assert (status, headers["x-amzn-errortype"]) == (500, "ServiceException")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from moto.core.responses import BaseResponse
+
 ERROR_TYPE = "X-Amzn-ErrorType"
 
 
-class CleanRefusals:
+class CleanRefusals(BaseResponse):
     """Goes in front of moto's responses of a service.
 
     HTTP 501 is what botocore does not repeat.

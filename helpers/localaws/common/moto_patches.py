@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import moto.backends
 from moto.core import responses
-from moto.core.base_backend import BackendDict, BaseBackend
+from moto.core.base_backend import BackendDict
 from moto.core.utils import method_names_from_class
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Made = TypeVar("Made")
 
 def put_in_place(
     backends: BackendDict[Any],
-    backend: type[BaseBackend],
+    backend: Callable[..., Any],
     urls: ModuleType,
     dispatch: Callable[..., Any],
     paths: Iterable[str] | None = None,

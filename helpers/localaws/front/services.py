@@ -45,7 +45,7 @@ class Services:
         for account in sqs_backends.values():
             for backend in account.values():
                 for queue in list(backend.queues.values()):
-                    queue.store.close()
+                    queue.close()
         for account in lambda_simple_backends.values():
             for backend in account.values():
                 backend.triggers.stop()

@@ -169,7 +169,7 @@ def marker_value(marker: str | None) -> int:
     return int(marker or 0)
 
 
-def with_status(status: int, answer: tuple) -> tuple:
+def with_status(status: int, answer: tuple[Any, ...]) -> tuple[Any, ...]:
     return status, {"status": status}, "" if status == 204 else answer[2]
 
 

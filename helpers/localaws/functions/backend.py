@@ -60,7 +60,11 @@ NOT_LISTED = (
 class Function(moto_lambda.LambdaFunction):
     """$LATEST or a published version of a function, with AWS's states (LS-030 to LS-033)."""
 
-    def __init__(self, account_id: str, spec: dict, region: str, version: str = "$LATEST") -> None:
+    logs_group_name: str
+
+    def __init__(
+        self, account_id: str, spec: dict[str, Any], region: str, version: str = "$LATEST"
+    ) -> None:
         # Versions are shallow copies of $LATEST: this they have in common.
         self.of_all_versions = SimpleNamespace(
             reserved_concurrency=None, recursive_loop="Terminate", published=0
@@ -200,7 +204,7 @@ class Function(moto_lambda.LambdaFunction):
         self.logging_config = config
         self.logs_group_name = config["LogGroup"]
 
-    def _get_layers_data(self, layers_versions_arns: list[str]) -> list:
+    def _get_layers_data(self, layers_versions_arns: list[str]) -> list[Any]:
         try:
             return super()._get_layers_data(layers_versions_arns)
         except ValueError:  # not an ARN
@@ -248,7 +252,7 @@ class Alias(moto_lambda.LambdaAlias):
         return shown
 
 
-class FunctionsByName(dict):
+class FunctionsByName(dict[str, Any]):
     """One that is not there, or has been deleted since somebody looked, is refused as AWS does."""
 
     def __init__(self, region_name: str, account_id: str) -> None:
@@ -374,8 +378,8 @@ class Backend(moto_simple.LambdaSimpleBackend):
         for function in self.list_functions():
             self._executor.retire(function.function_arn)
         where, executor = (self.region_name, self.account_id), self._executor
-        vars(self).clear()
-        self.__init__(*where, executor)
+        self.__dict__.clear()
+        Backend.__init__(self, *where, executor)
 
     def _queues(self) -> sqs.SQSBackend:
         return sqs.sqs_backends[self.account_id][self.region_name]

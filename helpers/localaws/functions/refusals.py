@@ -246,7 +246,8 @@ def can_be_unpacked(archive: zipfile.ZipFile) -> bool:
     Symbolic links are refused here, although AWS unpacks them: Windows has none, and a
     handler's package could lead out of its folder.
     """
-    files, folders = set(), {()}
+    files: set[tuple[str, ...]] = set()
+    folders: set[tuple[str, ...]] = {()}
     for entry in archive.infolist():
         path = tuple(part for part in entry.filename.split("/") if part not in ("", "."))
         is_link = stat.S_ISLNK(entry.external_attr >> 16)

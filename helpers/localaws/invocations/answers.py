@@ -25,7 +25,7 @@ MAX_PAYLOAD_BYTES = 6_291_456
 MAX_ASYNCHRONOUS_BYTES = 1_048_576
 
 
-class InvokeResponses:
+class InvokeResponses(LambdaResponse):
     """The action Invoke."""
 
     @staticmethod
@@ -80,7 +80,7 @@ class InvokeResponses:
         return 200, headers, result.payload
 
 
-class EventInvokeConfigResponses:
+class EventInvokeConfigResponses(LambdaResponse):
     """The actions on settings of asynchronous invocations."""
 
     def put_function_event_invoke_config(self) -> str:

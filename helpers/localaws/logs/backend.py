@@ -49,7 +49,7 @@ class TextPattern:
         return not self._any or any(term in message for term in self._any)
 
 
-class ByName(dict):
+class ByName(dict[str, Any]):
     """Log groups or streams by name, while handlers write and others come and go.
 
     Who goes through them sees those of one moment. One that is not there, or not any more,
@@ -63,10 +63,10 @@ class ByName(dict):
     def __missing__(self, name: str) -> None:
         raise ResourceNotFoundException(*self._refusal)
 
-    def items(self) -> list[tuple[str, Any]]:
+    def items(self) -> list[tuple[str, Any]]:  # type: ignore[override]
         return list(super().items())
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[Any]:  # type: ignore[override]
         return list(super().values())
 
 

@@ -39,7 +39,7 @@ class Credentials:
         return self.expires is not None and self.expires <= utcnow()
 
 
-class Sessions(dict):
+class Sessions(dict[str, Any]):
     """Sessions by access key id, where moto expects a list."""
 
     def append(self, session: Any) -> None:

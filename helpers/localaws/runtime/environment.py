@@ -22,10 +22,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from helpers.localaws.logs import stream as logs
+from helpers.localaws.logs.platform_lines import Report, platform
 from helpers.localaws.logs.stream import LogStream
 from helpers.localaws.runtime import worker
 from helpers.localaws.runtime.alarms import Alarms
@@ -67,7 +68,7 @@ class Environment:
         self.folder = folder
         self._alarms = alarms
         self._log = LogStream(function, may_write_logs)
-        self._platform = logs.platform(self._log, function)
+        self._platform = platform(self._log, function)
         self._process: WorkerProcess | None = None
         self._started_before = False
         self._max_memory_mb = 0
@@ -107,17 +108,12 @@ class Environment:
             duration_ms = timeout_s * 1000
         self._log.end_of_print()
         self._platform.end(request_id)
-        self._platform.report(
-            request_id,
-            duration_ms,
-            self._max_memory(),
-            init_ms,
-            failure and failure.status,
-            failure and failure.error_type,
-        )
-        if failure:
-            return Result(failure.payload, "Unhandled", self._log.tail())
-        return Result(payload, None, self._log.tail())
+        report = Report(request_id, duration_ms, self._max_memory(), init_ms)
+        if failure is None:
+            self._platform.report(report)
+            return Result(payload, None, self._log.tail())
+        self._platform.report(replace(report, status=failure.status, error_type=failure.error_type))
+        return Result(failure.payload, "Unhandled", self._log.tail())
 
     def _make_ready(self, request_id: str) -> float | None:
         """The init phase of a new environment: its duration in ms if it succeeds.
@@ -154,7 +150,8 @@ class Environment:
         self._stop_worker()
         if failure.status == "timeout":
             duration_ms = limit_s * 1000
-        self._platform.init_report(duration_ms, phase, failure.status, failure.error_type)
+        status = failure.status or "error"
+        self._platform.init_report(duration_ms, phase, status, failure.error_type)
         return duration_ms, failure
 
     def _failed_init(self, data: bytes) -> Failure:
@@ -166,6 +163,7 @@ class Environment:
     def _exchange(self, invocation: Invocation, limit_s: float) -> tuple[bytes, Failure | None]:
         """Hand the event to the worker and read until its answer."""
         process, event = self._process, invocation.event
+        assert process is not None  # `_invoke` has just made sure of it
         with self._limit(limit_s, process):
             try:
                 head = json.dumps(runtime_headers(invocation, limit_s)).encode()
@@ -439,6 +437,6 @@ def response_too_large(status: str | None = None) -> Failure:
     return Failure(compact_json(payload), status, status and payload["errorType"])
 
 
-def compact_json(value: dict) -> bytes:
+def compact_json(value: dict[str, str]) -> bytes:
     """JSON as the Lambda service itself writes it: without blanks."""
     return json.dumps(value, separators=(",", ":")).encode()

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from moto.awslambda.responses import LambdaResponse
 
-class MappingResponses:
+
+class MappingResponses(LambdaResponse):
     """The actions on mappings that AWS answers with another status than moto."""
 
     def create_event_source_mapping(self) -> Any:

@@ -23,7 +23,7 @@ from helpers.localaws.common.errors import conflict, in_use, not_found, violatio
 from helpers.localaws.permissions.roles import Role
 from helpers.localaws.runtime.kept_function import FindFunction, KeptFunction
 from helpers.localaws.runtime.model import Result
-from helpers.localaws.triggers.event import is_valid_pattern
+from helpers.localaws.triggers.filters import is_valid_pattern
 from helpers.localaws.triggers.poller import Poller
 
 TRANSITION_S = 1.0  # AWS needs some seconds, up to a minute
