@@ -263,25 +263,10 @@ class Backend(moto_sqs.SQSBackend):
     # -- sending -----------------------------------------------------------------------
 
     def send_message(
-        self,
-        queue_name: str,
-        message_body: str,
-        message_attributes: dict[str, Any] | None = None,
-        delay_seconds: int | None = None,
-        deduplication_id: str | None = None,
-        group_id: str | None = None,
-        system_attributes: dict[str, Any] | None = None,
-        validate_group_id: bool = True,
+        self, queue_name: str, *content: Any, validate_group_id: bool = True, **others: Any
     ) -> Message:
-        return self.send(
-            self.get_queue(queue_name),
-            message_body,
-            message_attributes,
-            delay_seconds,
-            deduplication_id,
-            group_id,
-            system_attributes,
-        )
+        """As moto's other services send one, who know a queue by its name."""
+        return self.send(self.get_queue(queue_name), *content, **others)
 
     def send(
         self,
