@@ -16,6 +16,7 @@ from moto.logs.exceptions import (
 )
 from moto.logs.responses import LogsResponse
 
+from helpers.localaws.common import arns
 from helpers.localaws.common.clean_refusals import CleanRefusals
 from helpers.localaws.common.moto_patches import put_in_place, replace
 from helpers.localaws.queues.message_store import now_ms
@@ -156,20 +157,18 @@ class Responses(CleanRefusals, LogsResponse):
         value = super()._get_param(param_name, if_none)
         if param_name == "logGroupName" and value is None:
             identifier = super()._get_param("logGroupIdentifier")
-            return group_name(identifier) if identifier else if_none
+            return arns.log_group_name(identifier) if identifier else if_none
         if param_name == "logGroupNames" and value is None:
-            return [group_name(each) for each in super()._get_param("logGroupIdentifiers") or []]
+            return [
+                arns.log_group_name(each)
+                for each in super()._get_param("logGroupIdentifiers") or []
+            ]
         return value
 
     def start_query(self) -> str:
         if not self._get_param("logGroupName") and not self._get_param("logGroupNames"):
             raise InvalidParameterException()
         return super().start_query()
-
-
-def group_name(identifier: str) -> str:
-    """The name in a log group's name or ARN."""
-    return identifier.rpartition(":log-group:")[2].removesuffix(":*")
 
 
 def install() -> None:

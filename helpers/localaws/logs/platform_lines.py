@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from helpers.localaws.common import arns
 from helpers.localaws.logs.stream import Logged, LogStream
 
 SYSTEM_LEVELS = ("DEBUG", "INFO", "WARN")
@@ -175,4 +176,4 @@ def platform(stream: LogStream, function: Reported) -> TextPlatform | JsonPlatfo
 def runtime_version(function: Reported) -> tuple[str, str]:
     version = function.runtime.replace("python", "python:") + ".v1"
     number = uuid.uuid5(uuid.NAMESPACE_DNS, function.runtime).hex * 2
-    return version, f"arn:aws:lambda:{function.region}::runtime:{number}"
+    return version, arns.of_runtime(function.region, number)

@@ -25,6 +25,7 @@ from moto.sqs.exceptions import (
     SQSException,
 )
 
+from helpers.localaws.common import arns
 from helpers.localaws.common.moto_patches import put_in_place
 from helpers.localaws.queues import housekeeping
 from helpers.localaws.queues import refusals as rules
@@ -245,7 +246,7 @@ class Backend(moto_sqs.SQSBackend):
 
     def queue_by_arn(self, arn: str) -> Queue | None:
         """The queue with this ARN, if it is in this account and region."""
-        queue = self.queues.get(arn.rsplit(":", 1)[-1])
+        queue = self.queues.get(arns.queue_name(arn))
         return queue if queue is not None and queue.queue_arn == arn else None
 
     def remove_permission(self, queue_name: str, label: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from helpers.localaws.common import arns
+
 
 @dataclass(frozen=True)
 class FunctionVersion:
@@ -28,7 +30,7 @@ class FunctionVersion:
 
     @property
     def unqualified_arn(self) -> str:
-        return self.arn.removesuffix(f":{self.version}")
+        return arns.unqualified(self.arn)
 
 
 @dataclass(frozen=True)
