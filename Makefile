@@ -22,6 +22,7 @@ lab: setup
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -n $(or $(PROCESSES),4) --durations 12
 
 # Each time: a checkout that was moved is found again, and another PYTHON is not passed over.

@@ -147,7 +147,7 @@ KEPT = {
     r"Python (\d\.\d+) to (\d\.\d+)": pythons(),
     r"\b(\w+) steps\b(?= take| of the course)": (WORDS[steps_of_the_map() - 3],),
     r"after (\d+) minutes without a call": (f"{settings.DEFAULT_IDLE_MINUTES:.0f}",),
-    r"at most (\d+) functions run at once": (f"{executor.ACCOUNT_CONCURRENCY}",),
+    r"at most (\d+) functions run at once": (f"{executor.MOST_AT_ONCE}",),
     r"\b(\d+) batches of a trigger": (f"{poller.OPENING_CONCURRENCY}",),
     r"blocked for (\d+) s\b": (f"{sqs.RECREATE_AFTER_S}",),
     r"fault (\d)(?= \| \"but there is a dead-letter queue)": (

@@ -16,9 +16,9 @@ from typing import Any
 from helpers.localaws.front import server  # isort: skip  # moto is imported after its settings
 from helpers.localaws import lifecycle
 from helpers.localaws.__main__ import main
-from helpers.localaws.invocations import invoke as invocations
 from helpers.localaws.logs import stream as logs
-from helpers.localaws.permissions import roles as permissions
+from helpers.localaws.permissions import execution_roles
+from helpers.localaws.permissions.roles import Role
 from helpers.localaws.queues.message_store import MessageStore
 from helpers.localaws.runtime import environment, packages, raw_output, worker_process
 from helpers.localaws.triggers import poller
@@ -34,8 +34,8 @@ PLACES = [
     (worker_process.WorkerProcess, "__init__"),
     (environment.Environment, "_make_ready"),
     (packages.Packages, "borrow"),
-    (invocations, "role_credentials"),
-    (permissions, "refusal"),  # each check of a role
+    (execution_roles, "role_credentials"),
+    (Role, "refusal"),  # each check of a role
     (poller, "make_record"),
     (poller, "make_event"),
     (poller, "failed_ids"),

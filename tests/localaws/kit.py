@@ -21,8 +21,8 @@ from helpers.localaws import lifecycle
 from helpers.localaws.keys import AccessKey
 from helpers.localaws.lifecycle import CHECKOUT, has_ended
 from helpers.localaws.logs import backend as logs_api
-from helpers.localaws.runtime.environment import Function
 from helpers.localaws.runtime.executor import Executor
+from helpers.localaws.runtime.model import FunctionVersion, Invocation
 from tests.conformance.kit import REGION, Aws, access_keys, poll
 
 ACCOUNT = "123456789012"
@@ -90,9 +90,11 @@ def wait_gone(pid: int, what: str) -> None:
 # -- an executor in this process ------------------------------------------------------------
 
 
-def make_function(source: str, name: str = "f", revision: str = "1", **changes: Any) -> Function:
+def make_function(
+    source: str, name: str = "f", revision: str = "1", **changes: Any
+) -> FunctionVersion:
     """What an executor must know of a function with this handler."""
-    function = Function(
+    function = FunctionVersion(
         arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
         name=name,
         version="$LATEST",
@@ -126,9 +128,9 @@ def own_executor(folder: Path, **callables: Any) -> Iterator[Executor]:
         executor.stop()
 
 
-def call(executor: Executor, function: Function, event: Any = None) -> Any:
+def call(executor: Executor, function: FunctionVersion, event: Any = None) -> Any:
     """What a function returns; raises ValueError with its error if it ends with one."""
-    result = executor.invoke(function, json.dumps(event).encode(), "request-id")
+    result = executor.invoke(Invocation(function, json.dumps(event).encode(), "request-id"))
     value = json.loads(result.payload)
     if result.error:
         raise ValueError(value["errorMessage"][:1000])
@@ -146,7 +148,7 @@ def threads_take_turns_often() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def log_lines(function: Function) -> list[str]:
+def log_lines(function: FunctionVersion) -> list[str]:
     group = logs_backends[function.account][function.region].groups[function.log_group]
     return [event.message for stream in group.streams.values() for event in stream.events]
 

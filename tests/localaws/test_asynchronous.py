@@ -11,8 +11,9 @@ from moto.awslambda.exceptions import UnknownFunctionException
 
 from helpers.localaws.invocations import asynchronous, destinations
 from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
-from helpers.localaws.runtime.environment import Result
-from helpers.localaws.runtime.executor import ACCOUNT_CONCURRENCY, Stopped, Throttled
+from helpers.localaws.invocations.destinations import Destinations
+from helpers.localaws.runtime.executor import MOST_AT_ONCE, Stopped, Throttled
+from helpers.localaws.runtime.model import Result
 
 FUNCTION = SimpleNamespace(function_name="f", reserved_concurrency=None, dead_letter_arn=None)
 
@@ -45,6 +46,18 @@ class Lambda:
         return Result(b"{}", None if end == "returns" else "Unhandled")
 
 
+def asynchronous_of(backend: Lambda, later, **arguments: float) -> AsynchronousInvocations:
+    """The asynchronous invocations of its function. It has no queues."""
+    return AsynchronousInvocations(
+        backend.get_function,
+        backend.run,
+        backend.event_invoke_config,
+        lambda: None,
+        later,
+        **arguments,
+    )
+
+
 def pauses(backend: Lambda, **arguments: float) -> list[float]:
     """The pauses before each attempt at one event, in s."""
     seen: list[float] = []
@@ -53,7 +66,7 @@ def pauses(backend: Lambda, **arguments: float) -> list[float]:
         seen.append(seconds)
         action(*arguments)
 
-    AsynchronousInvocations(backend, later, **arguments).submit(FUNCTION, b"{}", "id", None)
+    asynchronous_of(backend, later, **arguments).submit(FUNCTION, b"{}", "id", None)
     return seen
 
 
@@ -110,7 +123,7 @@ def dead_letters(monkeypatch) -> Iterator[list[str]]:
     """The events that were sent to a function's own dead-letter queue."""
     sent: list[str] = []
     monkeypatch.setattr(
-        destinations, "dead_letter", lambda _backend, _function, event, *_: sent.append(event)
+        Destinations, "dead_letter", lambda _self, _function, event, *_: sent.append(event)
     )
     monkeypatch.setattr(destinations, "allows", lambda *_: True)
     return sent
@@ -121,7 +134,7 @@ def run_once(backend: Lambda, *, target: str = TARGET) -> None:
     on_failure = {"DestinationConfig": {"OnFailure": {"Destination": target}}}
     backend.settings = {"MaximumRetryAttempts": 0, **on_failure}
     backend.get_function = lambda name, _qualifier=None: WITH_DLQ if name == "f" else unknown(name)
-    AsynchronousInvocations(backend, lambda _s, action, *a: action(*a)).submit(
+    asynchronous_of(backend, lambda _s, action, *a: action(*a)).submit(
         WITH_DLQ, b'{"n": 1}', "id", None
     )
 
@@ -133,7 +146,7 @@ def unknown(name: str) -> None:
 def test_the_dead_letter_queue_is_told_although_the_destination_fails(
     dead_letters, monkeypatch, capsys
 ) -> None:
-    monkeypatch.setattr(destinations, "deliver", lambda *_: unknown("our own fault"))
+    monkeypatch.setattr(Destinations, "deliver", lambda *_: unknown("our own fault"))
     run_once(Lambda("raises"))
     assert dead_letters == [b'{"n": 1}']
     assert "our own fault" in capsys.readouterr().err
@@ -176,7 +189,7 @@ def test_many_events_need_few_threads() -> None:
     try:
         for _ in range(count):
             asynchronous.call_later(0.0, wait)
-        assert threading.active_count() <= before + ACCOUNT_CONCURRENCY
+        assert threading.active_count() <= before + MOST_AT_ONCE
     finally:
         go_on.set()
     assert all(done.acquire(timeout=60) for _ in range(count))

@@ -56,6 +56,7 @@ def session() -> object:
     [
         ("POST", "/2015-03-31/functions/f/invocations", "", "InvokeFunction", "function:f"),
         ("GET", "/2015-03-31/functions/f", "Qualifier=2", "GetFunction", "function:f:2"),
+        ("GET", "/2015-03-31/functions/my_function:3", "", "GetFunction", "function:my_function:3"),
         (
             *("GET", f"/2015-03-31/functions/{LAMBDA}:function:f:a/configuration", ""),
             *("GetFunctionConfiguration", "function:f:a"),

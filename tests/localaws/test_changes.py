@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,9 +15,10 @@ import pytest
 from moto.iam.models import IAMBackend
 
 from helpers.localaws.permissions import roles as permissions
+from helpers.localaws.permissions.roles import Role
 from helpers.localaws.queues.move_tasks import COMPLETED, FAILED, MOST_LISTED
 from helpers.localaws.triggers import mappings
-from helpers.localaws.triggers.mappings import MappingsMixin
+from helpers.localaws.triggers.mappings import Triggers
 from tests.conformance.kit import REGION, poll
 from tests.localaws.kit import ACCOUNT, make_pair
 
@@ -30,21 +32,14 @@ TRUST = json.dumps({**VERSION, "Statement": []})
 # -- mappings --------------------------------------------------------------------------------------
 
 
-class Functions:
-    """Moto's part of a Lambda backend, as far as mappings need it."""
-
-    def __init__(self, region_name: str, account_id: str) -> None:
-        self.region_name, self.account_id = region_name, account_id
-        self._event_source_mappings: dict[str, Any] = {}
-
-    def get_function(self, name: str) -> Any:
-        arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
-        return SimpleNamespace(function_name=name, function_arn=arn)
+def get_function(name: str) -> Any:
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+    return SimpleNamespace(function_name=name, function_arn=arn)
 
 
-class Triggers(MappingsMixin, Functions):
-    def _check_queue(self, *_: Any) -> None:
-        """All queues are there."""
+def triggers_on(queues: Any) -> Triggers:
+    """Triggers of functions that never run."""
+    return Triggers(REGION, ACCOUNT, get_function, pytest.fail, lambda: queues, threading.Lock())
 
 
 class SlowMapping(mappings.Mapping):
@@ -66,7 +61,7 @@ def outcomes(call: Callable[[], Any]) -> Counter[str]:
         try:
             call()
         except Exception as error:  # noqa: BLE001 (the test is to see whichever it is)
-            return type(error).__name__
+            return getattr(error, "error_type", type(error).__name__)
         return "done"
 
     with ThreadPoolExecutor(4) as pool:
@@ -77,26 +72,24 @@ def test_of_several_who_create_or_delete_a_mapping_at_once_one_does(monkeypatch)
     monkeypatch.setattr(mappings, "Mapping", SlowMapping)
     monkeypatch.setattr(mappings, "Poller", lambda *_: SimpleNamespace(wake=lambda: None))
     monkeypatch.setattr(mappings, "TRANSITION_S", 0.0)
-    triggers = Triggers(REGION, ACCOUNT)
+    monkeypatch.setattr(Triggers, "_check_queue", lambda *_: None)
+    triggers = triggers_on(queues=None)
     spec = {"EventSourceArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "FunctionName": "f"}
-    created = outcomes(lambda: triggers.create_event_source_mapping(dict(spec)))
-    assert created == {"done": 1, "ResourceConflict": 3}
-    (uuid,) = triggers._event_source_mappings
-    deleted = outcomes(lambda: triggers.delete_event_source_mapping(uuid))
-    assert deleted == {"done": 1, "NotFound": 3}
+    created = outcomes(lambda: triggers.create(dict(spec)))
+    assert created == {"done": 1, "ResourceConflictException": 3}
+    (uuid,) = triggers.by_uuid
+    deleted = outcomes(lambda: triggers.delete(uuid))
+    assert deleted == {"done": 1, "ResourceNotFoundException": 3}
 
 
 def test_mappings_may_appear_while_a_function_is_changed() -> None:
-    known = {"a": SimpleNamespace(event_source_arn="q", function_arn="f", deleted=False)}
-
     def find(_arn: str) -> None:
-        known["b"] = known["a"]
+        triggers.by_uuid["b"] = triggers.by_uuid["a"]
 
-    sqs = SimpleNamespace(queue_by_arn=find)
-    backend = SimpleNamespace(_event_source_mappings=known, sqs=sqs)
-    function = SimpleNamespace(function_arn="f")
-    MappingsMixin.check_visibility_of_sources(backend, function, 1)
-    assert set(known) == {"a", "b"}
+    triggers = triggers_on(SimpleNamespace(queue_by_arn=find))
+    triggers.by_uuid["a"] = SimpleNamespace(event_source_arn="q", function_arn="f", deleted=False)
+    triggers.check_visibility_of_sources(SimpleNamespace(function_arn="f"), 1)
+    assert set(triggers.by_uuid) == {"a", "b"}
 
 
 # -- permissions -----------------------------------------------------------------------------------
@@ -114,7 +107,7 @@ def make_role(iam: IAMBackend, name: str) -> Any:
 
 
 def may_receive(role: Any) -> bool:
-    return permissions.role_allows(ACCOUNT, role.arn, "sqs:ReceiveMessage", "arn:aws:sqs:::q")
+    return Role(ACCOUNT, role.arn).allows("sqs:ReceiveMessage", on="arn:aws:sqs:::q")
 
 
 def attach(iam: IAMBackend, role: Any, name: str) -> Any:
@@ -156,7 +149,7 @@ def test_roles_may_appear_while_one_is_looked_for(iam) -> None:
     iam.roles["first"] = Watched()
     role = make_role(iam, "r")
     assert not may_receive(role)
-    assert not permissions.lambda_may_assume(ACCOUNT, role.arn)
+    assert not Role(ACCOUNT, role.arn).lambda_may_assume()
 
 
 # -- queues ----------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from moto.iam.models import iam_backends
 from helpers import steps
 from helpers.localaws.functions import backend as functions
 from helpers.localaws.functions import refusals as function_rules
-from helpers.localaws.invocations.invoke import InvokeResponses
+from helpers.localaws.invocations.answers import InvokeResponses
 from helpers.localaws.runtime.executor import Stopped
 from helpers.localaws.triggers import mappings
 from tests.conformance.kit import REGION, unique
@@ -43,14 +43,17 @@ def role() -> str:
 
 
 @pytest.fixture
-def backend(monkeypatch) -> Iterator[functions.Backend]:
-    monkeypatch.setattr(
-        functions.Backend, "executor", SimpleNamespace(retire=lambda arn: None), raising=False
-    )
+def retired() -> list[str]:
+    """The ARNs of functions whose environments the executor was told to end."""
+    return []
+
+
+@pytest.fixture
+def backend(monkeypatch, retired) -> Iterator[functions.Backend]:
     monkeypatch.setattr(functions, "PENDING_S", 0.0)
-    made = functions.Backend(REGION, ACCOUNT)
+    made = functions.Backend(REGION, ACCOUNT, SimpleNamespace(retire=retired.append))
     yield made
-    made.stop_mappings()
+    made.triggers.stop()
 
 
 @pytest.fixture
@@ -115,10 +118,10 @@ def test_one_of_several_makes_an_alias(monkeypatch, backend, create) -> None:
 def test_one_of_several_makes_a_trigger(monkeypatch, backend, create) -> None:
     create("f")
     monkeypatch.setattr(mappings, "Poller", lambda *_: SimpleNamespace(wake=lambda: None))
-    monkeypatch.setattr(functions.Backend, "_check_queue", lambda *_: None)
-    slow(monkeypatch, functions.Backend, "_check_not_mapped_yet")
+    monkeypatch.setattr(mappings.Triggers, "_check_queue", lambda *_: None)
+    slow(monkeypatch, mappings.Triggers, "_check_not_mapped_yet")
     spec = {"EventSourceArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "FunctionName": "f"}
-    ends = outcomes(lambda: backend.create_event_source_mapping(spec))
+    ends = outcomes(lambda: backend.triggers.create(spec))
     assert ends == {"done": 1, "ResourceConflictException": 3}
 
 
@@ -171,6 +174,15 @@ def test_functions_are_listed_and_found_while_others_come_and_go(backend, create
         running = [pool.submit(action) for action in (come_and_go, read)]
     for each in running:
         each.result()
+
+
+def test_a_backend_that_begins_anew_keeps_its_executor(backend, create, retired) -> None:
+    first = create("f").function_arn
+    backend.reset()
+    assert list(backend.list_functions()) == []
+    create("f")
+    backend.delete_function("f")
+    assert retired == [first, first]
 
 
 # -- packages that cannot be unpacked -----------------------------------------------------------
@@ -236,12 +248,15 @@ def test_what_can_be_unpacked_is_taken() -> None:
     ],
     ids=["full disk", "damaged package", "end of the server"],
 )
-def test_a_fault_of_the_service_has_an_answer(capsys, fault, message, shows_traceback) -> None:
+def test_a_fault_of_the_service_has_an_answer(
+    capsys, monkeypatch, fault, message, shows_traceback
+) -> None:
     def run(*_arguments: Any) -> None:
         raise fault
 
+    backend = SimpleNamespace(invocations=SimpleNamespace(run=run))
+    monkeypatch.setattr(InvokeResponses, "backend", backend)
     responses = InvokeResponses()
-    responses.backend = SimpleNamespace(run=run)
     function = SimpleNamespace(function_name="f", version="$LATEST")
     status, headers, body = responses._invoke_now(function, b"{}", "id", None, {}, {})
     assert (status, headers["x-amzn-errortype"]) == (500, "ServiceException")

@@ -26,9 +26,9 @@ from helpers.localaws.runtime import environment, executor, packages, raw_output
 from helpers.localaws.runtime.environment import (
     MAX_RESPONSE_BYTES,
     Environment,
-    Function,
     read_frame,
 )
+from helpers.localaws.runtime.model import FunctionVersion, Invocation
 from helpers.localaws.runtime.raw_output import RawOutput
 from helpers.localaws.runtime.worker_process import WorkerProcess
 from tests.conformance.kit import HEAD, poll, unique
@@ -180,7 +180,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch, what) -> None:
             patch.setattr(owner, name, lambda _argument: 1 / 0)
             for _ in range(3):
                 with pytest.raises(ZeroDivisionError):
-                    runs.invoke(ECHO, b"{}", "id", reserved=1)
+                    runs.invoke(Invocation(ECHO, b"{}", "id"), reserved=1)
         assert [path for path in tmp_path.rglob("*") if path.parent != tmp_path] == []
         assert call(runs, ECHO, 1) == 1
         runs.retire(ECHO.arn)
@@ -342,7 +342,7 @@ def lambda_handler(event, context):
 """
 
 
-def daemon_of(function: Function) -> int:
+def daemon_of(function: FunctionVersion) -> int:
     [pid] = [line.split()[1] for line in log_lines(function) if line.startswith("daemon")]
     return int(pid)
 

@@ -10,8 +10,8 @@ import zipfile
 import pytest
 
 from helpers import steps
-from helpers.localaws.runtime.environment import Function
 from helpers.localaws.runtime.executor import Executor
+from helpers.localaws.runtime.model import FunctionVersion, Invocation
 from helpers.localaws.runtime.packages import unpack
 from tests.conformance.kit import HEAD, REGION, Aws, Declared, poll
 from tests.localaws.kit import POSIX, kill_hard, own_server, wait_gone
@@ -164,18 +164,18 @@ def test_a_package_cannot_leave_its_folder(tmp_path) -> None:
 
 
 def test_an_environment_that_cannot_be_made_uses_up_no_concurrency(tmp_path) -> None:
-    def no_credentials(_function: Function) -> dict[str, str]:
+    def no_credentials(_function: FunctionVersion) -> dict[str, str]:
         raise LookupError("the role is gone")
 
     arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
-    function = Function(
+    function = FunctionVersion(
         *(arn, "f", "$LATEST", "1", "lambda_function.lambda_handler", "python3.13", 3, 128, {}),
         *("role", ACCOUNT, REGION, "group", steps.make_package("x = 1")),
     )
     executor = Executor(tmp_path, "http://127.0.0.1:1", no_credentials, lambda _function: True)
     for _ in range(2):
         with pytest.raises(LookupError, match="the role is gone"):
-            executor.invoke(function, b"{}", "id", reserved=1)
+            executor.invoke(Invocation(function, b"{}", "id"), reserved=1)
 
 
 def test_packages_of_old_revisions_are_removed(tmp_path) -> None:

@@ -574,7 +574,7 @@ def fill(name, count):
         backend.send_message(name, f"{number:08}" + "x" * (MIB - 8))
 
 def receive(name):
-    while found := backend.receive_message(name, 10, 0, 600):
+    while found := backend.get_queue(name).receive(10, 0, 600):
         yield from found
 
 def purge(name):

@@ -14,16 +14,12 @@ import pytest
 from moto.awslambda.exceptions import UnknownFunctionException
 
 from helpers.localaws.queues.message_store import now_ms
-from helpers.localaws.runtime.environment import Result
 from helpers.localaws.runtime.executor import Throttled
+from helpers.localaws.runtime.model import Result
 from helpers.localaws.triggers import poller as poller_module
-from helpers.localaws.triggers.event import (
-    encode_record,
-    failed_ids,
-    is_valid_pattern,
-    make_event,
-    matches,
-)
+from helpers.localaws.triggers.event import encode_record, make_event
+from helpers.localaws.triggers.filters import is_valid_pattern, matches
+from helpers.localaws.triggers.partial_batch_response import failed_ids
 from helpers.localaws.triggers.poller import (
     MAX_EVENT_BYTES,
     Delivery,
@@ -198,9 +194,14 @@ def hidden_for(ms: int, **others: Any) -> list[Delivery]:
 
 
 def queue_hiding_for(seconds: int) -> Any:
-    store = SimpleNamespace(deleted=[], closed=False)
-    store.delete = lambda *handle: store.deleted.append(handle)
-    return SimpleNamespace(store=store, fifo_queue=False, visibility_timeout=seconds)
+    deleted = []
+    return SimpleNamespace(
+        deleted=deleted,
+        delete=lambda message: deleted.append(message.id),
+        is_deleted=False,
+        fifo_queue=False,
+        visibility_timeout=seconds,
+    )
 
 
 def test_a_batch_that_could_not_be_handed_over_takes_no_room(make_poller) -> None:
@@ -219,11 +220,11 @@ def test_what_is_visible_again_is_not_handled(make_poller) -> None:
     poller = make_poller(backend)
     queue = queue_hiding_for(30)
     poller._process(queue, [hidden_for(0)], object())
-    assert (backend.events, queue.store.deleted) == ([], [])
+    assert (backend.events, queue.deleted) == ([], [])
     poller._process(queue, [hidden_for(60_000)], object())
     poller._process(queue_hiding_for(0), [hidden_for(0)], object())
     assert len(backend.events) == 2
-    assert queue.store.deleted == [("m", 1)]
+    assert queue.deleted == ["m"]
 
 
 def test_a_function_that_is_deleted_while_it_is_throttled_is_not_run(make_poller) -> None:
@@ -239,7 +240,7 @@ def test_a_function_that_is_deleted_while_it_is_throttled_is_not_run(make_poller
     backend.run = run_and_delete
     poller._process(queue, [hidden_for(60_000)], object())
     assert len(backend.events) == 1
-    assert queue.store.deleted == []
+    assert queue.deleted == []
 
 
 @pytest.mark.parametrize("vanishes", ["function", "role", "queue"])
@@ -265,9 +266,9 @@ def test_what_vanishes_while_a_batch_is_handled_costs_no_message(
     invoked.run = run
     poller._process(queue, [[Delivery(message, b"{}")]], object())
     left = {"function": 0, "role": 1, "queue": 0}[vanishes]
-    assert queue.store.counts(60)["hidden"] == left
+    assert queue.counts()["hidden"] == left
     poller._process(queue, [[Delivery(message, b"{}")]], object())
-    assert queue.store.counts(60)["hidden"] == left
+    assert queue.counts()["hidden"] == left
 
 
 def test_without_a_function_nothing_is_handled_and_nothing_deleted(make_poller) -> None:
@@ -275,7 +276,7 @@ def test_without_a_function_nothing_is_handled_and_nothing_deleted(make_poller) 
     poller, queue = make_poller(backend), queue_hiding_for(30)
     backend.function = None
     poller._process(queue, [hidden_for(60_000)], object())
-    assert (backend.events, queue.store.deleted) == ([], [])
+    assert (backend.events, queue.deleted) == ([], [])
 
 
 def test_a_batch_leaves_before_any_of_its_messages_is_visible_again(make_poller, monkeypatch):

@@ -20,7 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from helpers.localaws.queues import message_store
 from helpers.localaws.queues.message_store import MessageStore, Settings, read_handle
-from helpers.localaws.triggers.event import failed_ids, is_valid_pattern, matches
+from helpers.localaws.triggers.filters import is_valid_pattern, matches
+from helpers.localaws.triggers.partial_batch_response import failed_ids
 
 
 def tries(count: int, **others: Any) -> settings:

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
 from moto.awslambda.exceptions import LambdaClientError
 
-ERROR_TYPE = "X-Amzn-ErrorType"
 WITHOUT_TYPE = ("ValidationException", "RequestEntityTooLargeException")
 
 
-class ResourceConflict(LambdaClientError):
-    code = 409
-
-    def __init__(self, message: str) -> None:
-        super().__init__("ResourceConflictException", message)
-
-
-class NotFound(LambdaClientError):
-    code = 404
-
-    def __init__(self, message: str) -> None:
-        super().__init__("ResourceNotFoundException", message)
+STATUSES = {
+    "ResourceNotFoundException": 404,
+    "ResourceConflictException": 409,
+    "PreconditionFailedException": 412,
+    "RequestEntityTooLargeException": 413,
+}  # all others: 400
 
 
-class PreconditionFailed(LambdaClientError):
-    code = 412
+def refusal(error_type: str, message: str) -> LambdaClientError:
+    """An error of Lambda with the status that AWS gives to it."""
+    error = LambdaClientError(error_type, message)
+    error.code = STATUSES.get(error_type, 400)
+    return error
 
-    def __init__(self, message: str) -> None:
-        super().__init__("PreconditionFailedException", message)
 
-
-class RequestTooLarge(LambdaClientError):
-    code = 413
-
-    def __init__(self, message: str) -> None:
-        super().__init__("RequestEntityTooLargeException", message)
+not_found = functools.partial(refusal, "ResourceNotFoundException")
+conflict = functools.partial(refusal, "ResourceConflictException")
+in_use = functools.partial(refusal, "ResourceInUseException")
+precondition_failed = functools.partial(refusal, "PreconditionFailedException")
+too_large = functools.partial(refusal, "RequestEntityTooLargeException")
 
 
 def violation(value: Any, where: str, constraint: str) -> LambdaClientError:
     """The refusal of a value that breaks a constraint of Lambda's API model."""
     text = violation_text(value, where, constraint)
-    return LambdaClientError("ValidationException", text)
+    return refusal("ValidationException", text)
 
 
 def violation_text(value: Any, where: str, constraint: str) -> str:
@@ -68,20 +62,3 @@ def body_as_recorded(error_type: str, body: str) -> str:
         return json.dumps({"Type": "User", "Message": message})
     kind = {} if error_type in WITHOUT_TYPE else {"Type": "User"}
     return json.dumps({**kind, "message": message})
-
-
-class CleanRefusals:
-    """For moto's responses: what moto has not implemented is refused, not a page with HTTP 500.
-
-    HTTP 501 is what botocore does not repeat.
-    """
-
-    def call_action(self) -> Any:
-        try:
-            return super().call_action()
-        except NotImplementedError as error:
-            return 501, {"status": "501", ERROR_TYPE: "NotImplemented"}, self.refusal(str(error))
-
-    @staticmethod
-    def refusal(message: str) -> str:
-        return json.dumps({"__type": "NotImplemented", "message": message})

@@ -21,8 +21,9 @@ from moto.core.utils import get_service_model
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 
+from helpers.localaws.common import arns
 from helpers.localaws.front.protocols import Answer, Call, Fault, error_answer, read_call
-from helpers.localaws.permissions.roles import Refusal, refusal
+from helpers.localaws.permissions.roles import Refusal, Role
 
 UNCLEAR = Fault(
     "AccessDenied",
@@ -50,7 +51,7 @@ def refuse(environ: dict[str, Any], service: str, region: str, session: Any) -> 
     if action == ALWAYS_ALLOWED:
         return None
     resource = resource_of(call)
-    refused = refusal(session.account_id, session.role_arn, action, resource)
+    refused = Role(session.account_id, session.role_arn).refusal(action, on=resource)
     if refused is None:
         return None
     message = describe(session.arn, call, action, resource, refused)
@@ -90,17 +91,16 @@ def queue(call: Call, parameters: dict[str, Any]) -> str:
     if parameters.get("SourceArn"):
         return parameters["SourceArn"]
     name = parameters.get("QueueUrl", "").rsplit("/", 1)[-1] or parameters.get("QueueName", "")
-    return f"arn:aws:sqs:{call.region}:{call.account}:{name}"
+    return arns.of_queue(call.region, call.account, name)
 
 
 def function_or_mapping(call: Call, parameters: dict[str, Any]) -> str:
-    base = f"arn:aws:lambda:{call.region}:{call.account}"
     if "FunctionName" in parameters:
-        name = parameters["FunctionName"].rsplit("function:", 1)[-1]
-        qualifier = parameters.get("Qualifier")
-        return f"{base}:function:{name}" + (f":{qualifier}" if qualifier else "")
+        name, qualifier = arns.function_and_qualifier(parameters["FunctionName"])
+        qualifier = parameters.get("Qualifier") or qualifier
+        return arns.of_function(call.region, call.account, name, qualifier)
     if "UUID" in parameters:
-        return f"{base}:event-source-mapping:{parameters['UUID']}"
+        return arns.of_mapping(call.region, call.account, parameters["UUID"])
     return parameters.get("Resource", "*")
 
 
@@ -108,7 +108,7 @@ def log_stream(call: Call, parameters: dict[str, Any]) -> str:
     names = [parameters.get("logGroupName", ""), *parameters.get("logGroupNames", [])]
     name = next(filter(None, names), "")
     stream = parameters.get("logStreamName", "")
-    return f"arn:aws:logs:{call.region}:{call.account}:log-group:{name}:log-stream:{stream}"
+    return arns.of_log_stream(call.region, call.account, name, stream)
 
 
 def table(call: Call, parameters: dict[str, Any]) -> str | None:
@@ -119,8 +119,7 @@ def table(call: Call, parameters: dict[str, Any]) -> str | None:
     name = parameters.get("TableName")
     if not name:
         return None
-    base = f"arn:aws:dynamodb:{call.region}:{call.account}:table/"
-    arn = name if name.startswith("arn:") else base + name
+    arn = name if arns.is_arn(name) else arns.of_table(call.region, call.account, name)
     index = parameters.get("IndexName")
     return f"{arn}/index/{index}" if index else arn
 
@@ -133,7 +132,7 @@ def role_or_other(call: Call, parameters: dict[str, Any]) -> str | None:
     try:
         return iam_backends[call.account]["aws"].get_role(name).arn
     except NotFoundException:
-        return f"arn:aws:iam::{call.account}:role{parameters.get('Path', '/')}{name}"
+        return arns.of_role(call.account, name, parameters.get("Path", "/"))
 
 
 RESOURCES: dict[str, Callable[[Call, dict[str, Any]], str | None]] = {

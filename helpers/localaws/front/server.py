@@ -6,7 +6,6 @@ can run code as the user who started it.
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import threading
@@ -20,10 +19,9 @@ from helpers.localaws.settings import MOTO, STATUS_PATH
 os.environ.update(MOTO)  # before moto is imported
 
 from flask import Flask
-from moto import backends
-from moto.core import responses
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from helpers.localaws.common.moto_patches import remember_hosts, remember_look_ups
 from helpers.localaws.front import malformed
 from helpers.localaws.front.access import Access, Caller, refuse_page
 from helpers.localaws.front.connections import MAX_HEADER_BYTES, REFUSED_UNREAD, PatientServer
@@ -61,14 +59,13 @@ class Application:
         self._access = access
         self._services: Any = None
         self._moto = DomainDispatcherApplication(self._make)
-        self._moto.get_backend_for_host = functools.cache(self._moto.get_backend_for_host)
+        remember_hosts(self._moto)
 
     def _make(self, service: str) -> Flask:
         if service != "sts" and self._services is None:
-            from helpers.localaws.front import services
+            from helpers.localaws.front.services import Services
 
-            services.start(self._folder, self.endpoint_url)
-            self._services = services
+            self._services = Services(self._folder, self.endpoint_url)
         return create_backend_app(service)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
@@ -148,7 +145,7 @@ def serve(
     endpoint URL when calls are answered. Raises ValueError when the port is taken, and OSError
     when the folder cannot be made.
     """
-    remember_what_moto_looks_up()
+    remember_look_ups()
     sts.install()
     iam.install()  # STS asks IAM, so it has to be there first
     application = Application(about, folder, access)
@@ -183,13 +180,6 @@ def listen(port: int, application: Application) -> PatientServer:
     except OSError as error:
         raise ValueError(f"Port {port} cannot be used: {error}. Choose another one.") from error
     return server
-
-
-def remember_what_moto_looks_up() -> None:
-    """moto lists its own folders and methods anew for each request, more than half its time."""
-    modules = tuple(backends.list_of_moto_modules())
-    backends.list_of_moto_modules = lambda: modules
-    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
 
 
 def at_the_end(application: Application, idle_s: float, shut_down: Callable[[], None]) -> None:

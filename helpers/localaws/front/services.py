@@ -12,42 +12,41 @@ from helpers.localaws.front import authorisation
 from helpers.localaws.front.access import Caller
 from helpers.localaws.front.protocols import Answer
 from helpers.localaws.functions import answers as function_answers
-from helpers.localaws.functions.backend import Backend
-from helpers.localaws.invocations import invoke as invocations
 from helpers.localaws.logs import backend as logs_api
+from helpers.localaws.permissions import execution_roles
 from helpers.localaws.queues import backend as sqs
 from helpers.localaws.runtime.executor import Executor
 
 
-def start(folder: Path, endpoint_url: str) -> None:
-    """Put our services in the place of moto's. `folder`: for packages and environments."""
-    sqs.install()
-    logs_api.install()
-    function_answers.install(
-        Executor(
+class Services:
+    """Our services in the place of moto's. `folder`: for packages and environments."""
+
+    def __init__(self, folder: Path, endpoint_url: str) -> None:
+        self._executor = Executor(
             folder,
             endpoint_url,
-            invocations.role_credentials,
-            invocations.may_write_logs,
-            invocations.forget_credentials,
+            execution_roles.role_credentials,
+            execution_roles.may_write_logs,
+            execution_roles.forget_credentials,
         )
-    )
+        sqs.install()
+        logs_api.install()
+        function_answers.install(self._executor)
 
+    @staticmethod
+    def refuse(environ: dict[str, Any], caller: Caller) -> Answer | None:
+        """The answer to a call that the caller's role does not allow; None if it may go on."""
+        if caller.session is None:
+            return None
+        return authorisation.refuse(environ, caller.service, caller.region, caller.session)
 
-def refuse(environ: dict[str, Any], caller: Caller) -> Answer | None:
-    """The answer to a call that the caller's role does not allow; None if it may go on."""
-    if caller.session is None:
-        return None
-    return authorisation.refuse(environ, caller.service, caller.region, caller.session)
-
-
-def stop() -> None:
-    """End triggers and workers, and let long polls return: a server's end waits for its calls."""
-    for account in sqs_backends.values():
-        for backend in account.values():
-            for queue in list(backend.queues.values()):
-                queue.store.close()
-    for account in lambda_simple_backends.values():
-        for backend in account.values():
-            backend.stop_mappings()
-    Backend.executor.stop()
+    def stop(self) -> None:
+        """End triggers and workers, and let long polls return: a server's end waits for them."""
+        for account in sqs_backends.values():
+            for backend in account.values():
+                for queue in list(backend.queues.values()):
+                    queue.close()
+        for account in lambda_simple_backends.values():
+            for backend in account.values():
+                backend.triggers.stop()
+        self._executor.stop()

@@ -12,22 +12,18 @@ from urllib.parse import unquote
 from moto.awslambda import urls as moto_urls
 from moto.awslambda.exceptions import InvalidParameterValueException
 from moto.awslambda.responses import LambdaResponse
-from moto.awslambda_simple import models as moto_simple
+from moto.awslambda_simple.models import lambda_simple_backends
 from moto.core.models import default_user_config
 
-from helpers.localaws.common.errors import (
-    ERROR_TYPE,
-    CleanRefusals,
-    NotFound,
-    body_as_recorded,
-    violation,
-)
+from helpers.localaws.common import arns
+from helpers.localaws.common.clean_refusals import ERROR_TYPE, CleanRefusals
+from helpers.localaws.common.errors import body_as_recorded, not_found, violation
+from helpers.localaws.common.moto_patches import put_in_place
 from helpers.localaws.functions import refusals as rules
 from helpers.localaws.functions.backend import Backend
-from helpers.localaws.invocations import asynchronous_settings
-from helpers.localaws.invocations import invoke as invocations
+from helpers.localaws.invocations.answers import EventInvokeConfigResponses, InvokeResponses
 from helpers.localaws.runtime.executor import Executor
-from helpers.localaws.triggers import mappings
+from helpers.localaws.triggers.answers import MappingResponses
 
 MORE_PATHS = (
     "{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/recursion-config/?$",
@@ -38,9 +34,9 @@ MORE_PATHS = (
 
 class Responses(
     CleanRefusals,
-    mappings.ResponsesMixin,
-    invocations.InvokeResponses,
-    asynchronous_settings.EventInvokeConfigResponses,
+    MappingResponses,
+    InvokeResponses,
+    EventInvokeConfigResponses,
     LambdaResponse,
 ):
     """moto's Lambda responses, with the states, refusals and statuses of AWS."""
@@ -81,8 +77,8 @@ class Responses(
         """The ARN ends with the qualifier that was asked for, an alias too."""
         qualifier = rules.split_name(function_name, qualifier, self.region)[1]
         if qualifier:
-            bare = ":".join(configuration["FunctionArn"].split(":")[:7])
-            configuration["FunctionArn"] = f"{bare}:{qualifier}"
+            bare = arns.unqualified(configuration["FunctionArn"])
+            configuration["FunctionArn"] = arns.qualified(bare, qualifier)
         return configuration
 
     # -- listings ----------------------------------------------------------------------
@@ -163,7 +159,7 @@ class Responses(
         statements = self.backend.get_function(self._named(2)).policy.statements
         statement = self.path.rsplit("/", 1)[1]
         if statement not in [each["Sid"] for each in statements]:
-            raise NotFound("No policy is associated with the given resource.")
+            raise not_found("No policy is associated with the given resource.")
         return super().remove_permission()
 
 
@@ -173,16 +169,20 @@ def marker_value(marker: str | None) -> int:
     return int(marker or 0)
 
 
-def with_status(status: int, answer: tuple) -> tuple:
+def with_status(status: int, answer: tuple[Any, ...]) -> tuple[Any, ...]:
     return status, {"status": status}, "" if status == 204 else answer[2]
 
 
 def install(executor: Executor) -> None:
     """Make moto's server use these functions and mappings."""
     default_user_config["lambda"]["use_docker"] = False
-    Backend.executor = executor
-    moto_simple.lambda_simple_backends.backend = Backend
     # moto's own pattern knows no "$LATEST" in a name, and no mistake: AWS answers to both.
     paths = [path.replace(r"[\w_:%-]+", "[^/]+") for path in moto_urls.url_paths]
-    moto_urls.url_paths.clear()
-    moto_urls.url_paths.update(dict.fromkeys([*paths, *MORE_PATHS], Responses.dispatch))
+    put_in_place(
+        lambda_simple_backends,
+        Backend,
+        moto_urls,
+        Responses.dispatch,
+        [*paths, *MORE_PATHS],
+        executor=executor,
+    )

@@ -19,7 +19,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from moto.awslambda import models as moto_lambda
-from moto.awslambda import urls as moto_urls
 from moto.awslambda.exceptions import (
     ConflictException,
     InvalidParameterValueException,
@@ -28,19 +27,26 @@ from moto.awslambda.exceptions import (
 )
 from moto.awslambda.utils import make_function_arn
 from moto.awslambda_simple import models as moto_simple
+from moto.sqs import models as sqs
 
-from helpers.localaws.common.errors import PreconditionFailed, ResourceConflict
+from helpers.localaws import settings
+from helpers.localaws.common import arns
+from helpers.localaws.common.errors import conflict, precondition_failed
+from helpers.localaws.common.moto_patches import become
 from helpers.localaws.functions import refusals as rules
-from helpers.localaws.invocations import asynchronous_settings
-from helpers.localaws.invocations import invoke as invocations
-from helpers.localaws.runtime import environment
-from helpers.localaws.triggers import mappings
+from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
+from helpers.localaws.invocations.asynchronous_settings import EventSettings
+from helpers.localaws.invocations.invoke import Invocations
+from helpers.localaws.permissions.roles import Role
+from helpers.localaws.runtime.executor import Executor
+from helpers.localaws.runtime.model import FunctionVersion
+from helpers.localaws.triggers.mappings import Mapping, Triggers
 
 PENDING_S = 0.5  # AWS needs a second or two
 UPDATING_S = 0.5
 # An account's quota and the part of it that stays unreserved. Lambda Developer Guide,
-# "Configuring reserved concurrency for a function".
-ACCOUNT_CONCURRENCY = 1000
+# "Configuring reserved concurrency for a function". What this computer runs is the executor's.
+CONCURRENCY_QUOTA = 1000
 MIN_UNRESERVED = 100
 MAX_CODE_STORAGE_BYTES = 80_530_636_800
 BEING_CREATED = {"": "The function is being created.", "Code": "Creating"}
@@ -54,7 +60,11 @@ NOT_LISTED = (
 class Function(moto_lambda.LambdaFunction):
     """$LATEST or a published version of a function, with AWS's states (LS-030 to LS-033)."""
 
-    def __init__(self, account_id: str, spec: dict, region: str, version: str = "$LATEST") -> None:
+    logs_group_name: str
+
+    def __init__(
+        self, account_id: str, spec: dict[str, Any], region: str, version: str = "$LATEST"
+    ) -> None:
         # Versions are shallow copies of $LATEST: this they have in common.
         self.of_all_versions = SimpleNamespace(
             reserved_concurrency=None, recursive_loop="Terminate", published=0
@@ -113,7 +123,7 @@ class Function(moto_lambda.LambdaFunction):
 
     def check_revision(self, revision_id: str | None) -> None:
         if revision_id and revision_id != self.revision_id:
-            raise PreconditionFailed(
+            raise precondition_failed(
                 "The Revision Id provided does not match the latest Revision Id. Call the "
                 "GetFunction/GetAlias API to retrieve the latest Revision Id"
             )
@@ -125,8 +135,9 @@ class Function(moto_lambda.LambdaFunction):
         config["RevisionId"] = self.revision_id
         config["LoggingConfig"] = dict(self.logging_config)
         config["RuntimeVersionConfig"] = {
-            "RuntimeVersionArn": f"arn:aws:lambda:{self.region}::runtime:"
-            + uuid.uuid5(uuid.NAMESPACE_DNS, self.run_time or "").hex * 2
+            "RuntimeVersionArn": arns.of_runtime(
+                self.region, uuid.uuid5(uuid.NAMESPACE_DNS, self.run_time or "").hex * 2
+            )
         }
         if not config["Layers"]:
             del config["Layers"]
@@ -193,14 +204,14 @@ class Function(moto_lambda.LambdaFunction):
         self.logging_config = config
         self.logs_group_name = config["LogGroup"]
 
-    def _get_layers_data(self, layers_versions_arns: list[str]) -> list:
+    def _get_layers_data(self, layers_versions_arns: list[str]) -> list[Any]:
         try:
             return super()._get_layers_data(layers_versions_arns)
         except ValueError:  # not an ARN
             raise UnknownLayerVersionException(layers_versions_arns) from None
 
-    def for_executor(self) -> environment.Function:
-        return environment.Function(
+    def for_executor(self) -> FunctionVersion:
+        return FunctionVersion(
             arn=self.function_arn,
             name=self.function_name,
             version=str(self.version),
@@ -241,7 +252,7 @@ class Alias(moto_lambda.LambdaAlias):
         return shown
 
 
-class FunctionsByName(dict):
+class FunctionsByName(dict[str, Any]):
     """One that is not there, or has been deleted since somebody looked, is refused as AWS does."""
 
     def __init__(self, region_name: str, account_id: str) -> None:
@@ -310,9 +321,8 @@ class Storage(moto_lambda.LambdaStorage):
         try:
             made = super().put_alias(name, bare, function_version, description, routing_config)
         except ConflictException as error:
-            raise ResourceConflict(error.message) from None
-        made.__class__ = Alias
-        return made
+            raise conflict(error.message) from None
+        return become(made, Alias)
 
     def update_alias(
         self,
@@ -329,32 +339,50 @@ class Storage(moto_lambda.LambdaStorage):
         return alias
 
 
-class Backend(
-    mappings.MappingsMixin,
-    invocations.InvocationsMixin,
-    asynchronous_settings.EventInvokeConfigsMixin,
-    moto_simple.LambdaSimpleBackend,
-):
-    """Lambda in one account and region.
+class Backend(moto_simple.LambdaSimpleBackend):
+    """Lambda in one account and region: its functions, and what they are used by.
+
+    `executor` runs the functions of all accounts and regions.
 
     What looks before it changes something holds `_changes`: of several calls at once that
     exclude each other, one succeeds. Nothing slow is done under it.
     """
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        self._changes = threading.RLock()
+    def __init__(self, region_name: str, account_id: str, executor: Executor) -> None:
         super().__init__(region_name, account_id)
+        self._executor = executor
+        self._changes = threading.RLock()
         self._lambdas = Storage(region_name=region_name, account_id=account_id)
-
-    @property
-    def _url_module(self) -> Any:
-        return moto_urls
+        self.event_settings = EventSettings(self.get_function)
+        self.invocations = Invocations(self.get_function, executor)
+        self.asynchronous = AsynchronousInvocations(
+            self.get_function,
+            self.invocations.run,
+            self.event_settings.of,
+            self._queues,
+            retry_pause_s=settings.retry_pause_seconds(),
+        )
+        self.triggers = Triggers(
+            region_name,
+            account_id,
+            self.get_function,
+            self.invocations.run,
+            self._queues,
+            self._changes,
+        )
+        self._event_source_mappings = self.triggers.by_uuid  # where moto looks for tags
 
     def reset(self) -> None:
-        self.stop_mappings()
+        """Begin anew. moto's own would not hand the executor on."""
+        self.triggers.stop()
         for function in self.list_functions():
-            self.executor.retire(function.function_arn)
-        super().reset()
+            self._executor.retire(function.function_arn)
+        where, executor = (self.region_name, self.account_id), self._executor
+        self.__dict__.clear()
+        Backend.__init__(self, *where, executor)
+
+    def _queues(self) -> sqs.SQSBackend:
+        return sqs.sqs_backends[self.account_id][self.region_name]
 
     # -- functions ---------------------------------------------------------------------
 
@@ -362,8 +390,9 @@ class Backend(
         name = rules.name_to_create(spec["FunctionName"], self.region_name)
         rules.check_settings(spec)
         rules.check_new(spec)
-        rules.check_role(self.account_id, spec["Role"])
-        rules.check_dead_letter_target(self.account_id, spec["Role"], spec)
+        role = Role(self.account_id, spec["Role"])
+        rules.check_role(role)
+        rules.check_dead_letter_target(role, spec)
         self._check_is_new(name)
         rules.check_code(self.account_id, self.partition, spec["Code"])
         function = Function(self.account_id, {**spec, "FunctionName": name}, self.region_name)
@@ -376,7 +405,7 @@ class Backend(
 
     def _check_is_new(self, name: str) -> None:
         if name in self._lambdas._functions:
-            raise ResourceConflict(f"Function already exist: {name}")
+            raise conflict(f"Function already exist: {name}")
 
     def _to_change(self, name: str, qualifier: str | None, body: dict[str, Any]) -> Function:
         """The function, if it is the one that the caller expects and no update goes on."""
@@ -398,7 +427,7 @@ class Backend(
             if body.get("Publish"):
                 function = self.publish_version(function.function_name)
         if not body.get("DryRun"):
-            self.executor.retire(latest.function_arn)
+            self._executor.retire(latest.function_arn)
         return function.get_configuration()
 
     def update_function_configuration(
@@ -407,14 +436,14 @@ class Backend(
         with self._changes:
             function = self._to_change(function_name, qualifier, body)
             rules.check_settings(body)
-            role = body.get("Role") or function.role
+            role = Role(self.account_id, body.get("Role") or function.role)
             if "Role" in body:
-                rules.check_role(self.account_id, role)
-            rules.check_dead_letter_target(self.account_id, role, body)
+                rules.check_role(role)
+            rules.check_dead_letter_target(role, body)
             if "Timeout" in body:
-                self.check_visibility_of_sources(function, body["Timeout"])
+                self.triggers.check_visibility_of_sources(function, body["Timeout"])
             answer = function.update_configuration(body)
-        self.executor.retire(function.function_arn)
+        self._executor.retire(function.function_arn)
         return answer
 
     def publish_version_if(self, function_name: str, body: dict[str, Any]) -> Function:
@@ -446,17 +475,33 @@ class Backend(
                 if function is None:
                     return  # LS-086: an unknown qualifier is silently accepted
             super().delete_function(name, qualifier)
-        self.executor.retire(function.function_arn)
+            self.event_settings.forget(function, qualifier)
+        self._executor.retire(function.function_arn)
 
-    # -- aliases and triggers ----------------------------------------------------------
+    # -- aliases -----------------------------------------------------------------------
 
     def create_alias(self, *details: Any, **named: Any) -> Alias:
         with self._changes:
             return super().create_alias(*details, **named)
 
-    def create_event_source_mapping(self, spec: dict[str, Any]) -> mappings.Mapping:
-        with self._changes:
-            return super().create_event_source_mapping(spec)
+    # -- triggers: by these names moto's answers and its CloudFormation call ------------
+
+    def create_event_source_mapping(self, spec: dict[str, Any]) -> Mapping:
+        return self.triggers.create(spec)
+
+    def update_event_source_mapping(self, uuid: str, spec: dict[str, Any]) -> Mapping:
+        return self.triggers.update(uuid, spec)
+
+    def delete_event_source_mapping(self, uuid: str) -> Mapping:
+        return self.triggers.delete(uuid)
+
+    def get_event_source_mapping(self, uuid: str) -> Mapping | None:
+        return self.triggers.get(uuid)
+
+    def list_event_source_mappings(
+        self, event_source_arn: str | None, function_name: str | None
+    ) -> list[Mapping]:
+        return self.triggers.find(event_source_arn, function_name)
 
     # -- concurrency and recursion -----------------------------------------------------
 
@@ -473,7 +518,7 @@ class Backend(
         with self._changes:
             function = self.get_function(name)
             others = self.reserved_concurrency() - (function.reserved_concurrency or 0)
-            if ACCOUNT_CONCURRENCY - others - reserved_concurrency < MIN_UNRESERVED:
+            if CONCURRENCY_QUOTA - others - reserved_concurrency < MIN_UNRESERVED:
                 raise unreserved_refusal()
             function.reserved_concurrency = reserved_concurrency
         return reserved_concurrency
@@ -489,8 +534,8 @@ class Backend(
                 "TotalCodeSize": MAX_CODE_STORAGE_BYTES,
                 "CodeSizeUnzipped": rules.MAX_UNZIPPED_BYTES,
                 "CodeSizeZipped": rules.MAX_ZIP_BYTES,
-                "ConcurrentExecutions": ACCOUNT_CONCURRENCY,
-                "UnreservedConcurrentExecutions": ACCOUNT_CONCURRENCY - self.reserved_concurrency(),
+                "ConcurrentExecutions": CONCURRENCY_QUOTA,
+                "UnreservedConcurrentExecutions": CONCURRENCY_QUOTA - self.reserved_concurrency(),
             },
             "AccountUsage": {
                 "TotalCodeSize": sum(function.code_size for function in functions),

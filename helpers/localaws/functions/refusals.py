@@ -14,14 +14,15 @@ from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClie
 from moto.s3.exceptions import MissingBucket, MissingKey
 from moto.s3.models import s3_backends
 
+from helpers.localaws.common import arns
 from helpers.localaws.common.errors import (
-    NotFound,
-    RequestTooLarge,
-    ResourceConflict,
+    conflict,
+    not_found,
+    too_large,
     violation,
     violation_text,
 )
-from helpers.localaws.permissions.roles import lambda_may_assume, role_allows
+from helpers.localaws.permissions.roles import Role
 
 MAX_REQUEST_BYTES = 70_167_211  # LS-085, as the next two
 MAX_ZIP_BYTES = 52_428_800
@@ -83,7 +84,7 @@ def split_name(given: str, qualifier: str | None, region: str) -> tuple[str, str
         raise violation(given, "functionName", f"{PATTERN_WORDS}{NAME_PATTERN}")
     other_region = (match[REGION] or region).removesuffix(":")
     if other_region != region:
-        raise NotFound(
+        raise not_found(
             f"Functions from '{other_region}' are not reachable in this region ('{region}')"
         )
     if qualifier and match[QUALIFIER] and match[QUALIFIER] != qualifier:
@@ -174,24 +175,24 @@ def runtime_refusal(runtime: str) -> InvalidParameterValueException:
     )
 
 
-def check_role(account: str, role: str) -> None:
+def check_role(role: Role) -> None:
     """A role ARN of the right form, whose role Lambda may assume (LS-082, G-03)."""
-    if not re.fullmatch(ROLE_PATTERN, role):
-        raise violation(role, "role", f"{PATTERN_WORDS}{ROLE_PATTERN}")
-    if not lambda_may_assume(account, role):
+    if not re.fullmatch(ROLE_PATTERN, role.arn):
+        raise violation(role.arn, "role", f"{PATTERN_WORDS}{ROLE_PATTERN}")
+    if not role.lambda_may_assume():
         raise InvalidParameterValueException(
             "The role defined for the function cannot be assumed by Lambda."
         )
 
 
-def check_dead_letter_target(account: str, role: str, spec: dict[str, Any]) -> None:
+def check_dead_letter_target(role: Role, spec: dict[str, Any]) -> None:
     """The role may send to the function's own dead-letter queue, if it is to have one.
 
     Users report the text: aws-samples/aws-serverless-ecommerce-platform #41, elastic/beats
     #13963.
     """
     target = (spec.get("DeadLetterConfig") or {}).get("TargetArn") or ""
-    if ":sqs:" in target and not role_allows(account, role, "sqs:SendMessage", target):
+    if arns.service(target) == "sqs" and not role.allows("sqs:SendMessage", on=target):
         raise InvalidParameterValueException(
             "The provided execution role does not have permissions to call SendMessage on SQS"
         )
@@ -203,7 +204,7 @@ def check_dead_letter_target(account: str, role: str, spec: dict[str, Any]) -> N
 def check_request_size(size: int, operation: str) -> None:
     """Refuse a request with too large a body (LS-085). `size` is in bytes."""
     if size > MAX_REQUEST_BYTES:
-        raise RequestTooLarge(
+        raise too_large(
             f"Request must be smaller than {MAX_REQUEST_BYTES} bytes for the {operation} operation"
         )
 
@@ -213,7 +214,7 @@ def check_code(account: str, partition: str, code: dict[str, Any]) -> None:
     if "ZipFile" in code:
         package = base64.b64decode(code["ZipFile"])
         if len(package) > MAX_ZIP_BYTES:
-            raise RequestTooLarge(f"Zipped size must be smaller than {MAX_ZIP_BYTES} bytes")
+            raise too_large(f"Zipped size must be smaller than {MAX_ZIP_BYTES} bytes")
         check_package(package)
     elif "S3Bucket" in code and "S3Key" in code:
         check_package(s3_object(account, partition, code["S3Bucket"], code["S3Key"]))
@@ -245,7 +246,8 @@ def can_be_unpacked(archive: zipfile.ZipFile) -> bool:
     Symbolic links are refused here, although AWS unpacks them: Windows has none, and a
     handler's package could lead out of its folder.
     """
-    files, folders = set(), {()}
+    files: set[tuple[str, ...]] = set()
+    folders: set[tuple[str, ...]] = {()}
     for entry in archive.infolist():
         path = tuple(part for part in entry.filename.split("/") if part not in ("", "."))
         is_link = stat.S_ISLNK(entry.external_attr >> 16)
@@ -281,12 +283,12 @@ def s3_object(account: str, partition: str, bucket: str, key: str) -> bytes:
 def check_not_updating(function: Any) -> None:
     """One update at a time (LS-033)."""
     if function.pending:
-        raise ResourceConflict(
+        raise conflict(
             "The operation cannot be performed at this time. The function is currently in the "
             "following state: Pending"
         )
     if function.updating:
-        raise ResourceConflict(
+        raise conflict(
             "The operation cannot be performed at this time. An update is in progress for "
             f"resource: {function.function_arn}"
         )

@@ -18,10 +18,11 @@ from typing import Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
-from helpers.localaws.invocations import destinations
+from helpers.localaws.invocations.destinations import Destinations, Queues, make_outcome_record
 from helpers.localaws.runtime.alarms import Alarms
-from helpers.localaws.runtime.environment import Result
-from helpers.localaws.runtime.executor import ACCOUNT_CONCURRENCY, Stopped, Throttled
+from helpers.localaws.runtime.executor import MOST_AT_ONCE, Stopped, Throttled
+from helpers.localaws.runtime.kept_function import FindFunction, KeptFunction
+from helpers.localaws.runtime.model import Result
 from helpers.localaws.settings import RETRY_PAUSE_S
 
 MAX_RETRIES = 2
@@ -34,7 +35,7 @@ MAX_THROTTLE_PAUSE_S = 300.0
 class Event:
     """One event on its way, and what has happened to it so far."""
 
-    function: Any  # as it was found last
+    function: KeptFunction  # as it was found last
     qualifier: str | None
     payload: bytes
     request_id: str
@@ -53,7 +54,7 @@ def alarms() -> Alarms:
 @functools.cache
 def threads() -> ThreadPoolExecutor:
     """What events are run in: as many at once as the account may run."""
-    return ThreadPoolExecutor(ACCOUNT_CONCURRENCY, "event")
+    return ThreadPoolExecutor(MOST_AT_ONCE, "event")
 
 
 def call_later(seconds: float, action: Callable[..., None], *arguments: Any) -> None:
@@ -68,6 +69,10 @@ def call_later(seconds: float, action: Callable[..., None], *arguments: Any) -> 
 class AsynchronousInvocations:
     """The queue of asynchronous events of one account and region.
 
+    `run(function, event, request_id, qualifier)` runs a function now, `settings(function,
+    qualifier)` gives what is set for its asynchronous invocations, and `queues()` the queues
+    that may be told how an event ended.
+
     `later(seconds, action, *arguments)` makes a call in so many seconds. `retry_pause_s` is
     the pause after the first function error, in s; the next one is twice that. An event ages
     as if they were Lambda's own.
@@ -75,15 +80,23 @@ class AsynchronousInvocations:
 
     def __init__(
         self,
-        backend: Any,
+        find_function: FindFunction,
+        run: Callable[[KeptFunction, bytes, str, str | None], Result],
+        settings: Callable[[KeptFunction, str | None], dict[str, Any]],
+        queues: Callable[[], Queues],
         later: Callable[..., None] = call_later,
         retry_pause_s: float = RETRY_PAUSE_S,
     ) -> None:
-        self._backend = backend
+        self._find_function = find_function
+        self._run_now = run
+        self._find_settings = settings
+        self._destinations = Destinations(queues, find_function, self.submit)
         self._later = later
         self._retry_pause_s = retry_pause_s
 
-    def submit(self, function: Any, event: bytes, request_id: str, qualifier: str | None) -> None:
+    def submit(
+        self, function: KeptFunction, event: bytes, request_id: str, qualifier: str | None
+    ) -> None:
         self._later(0.0, self._attempt, Event(function, qualifier, event, request_id))
 
     def _attempt(self, event: Event) -> None:
@@ -107,11 +120,11 @@ class AsynchronousInvocations:
     def _run(self, event: Event) -> None:
         """Run an event on the function as it is now (LS-094)."""
         name = event.function.function_name
-        event.function = function = self._backend.get_function(name, event.qualifier)
+        event.function = function = self._find_function(name, event.qualifier)
         if function.reserved_concurrency is not None and not int(function.reserved_concurrency):
             self._end(event, "ZeroReservedConcurrency")
             return
-        event.result = self._backend.run(function, event.payload, event.request_id, event.qualifier)
+        event.result = self._run_now(function, event.payload, event.request_id, event.qualifier)
         event.invocations += 1
         if event.result.error is None:
             self._end(event, "Success")
@@ -140,7 +153,7 @@ class AsynchronousInvocations:
             self._later(pause_s - skipped_s, self._attempt, event)
 
     def _settings(self, event: Event) -> dict[str, Any]:
-        return self._backend.event_invoke_config(event.function, event.qualifier)
+        return self._find_settings(event.function, event.qualifier)
 
     def _end(self, event: Event, condition: str) -> None:
         """Tell the function's destination and its dead-letter queue how an event ended.
@@ -158,7 +171,7 @@ class AsynchronousInvocations:
         wanted = "OnSuccess" if condition == "Success" else "OnFailure"
         arn = settings.get(wanted, {}).get("Destination")
         if arn:
-            record = destinations.make_record(
+            record = make_outcome_record(
                 event.function,
                 event.payload,
                 event.request_id,
@@ -166,10 +179,10 @@ class AsynchronousInvocations:
                 event.invocations,
                 event.result,
             )
-            destinations.deliver(self._backend, event.function, arn, record)
+            self._destinations.deliver(event.function, arn, record)
 
     def _tell_dead_letter_queue(self, event: Event, condition: str) -> None:
         if condition != "Success" and event.function.dead_letter_arn:
-            destinations.dead_letter(
-                self._backend, event.function, event.payload, event.request_id, event.result
+            self._destinations.dead_letter(
+                event.function, event.payload, event.request_id, event.result
             )

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
-from urllib.parse import unquote
 
 from moto.awslambda.exceptions import InvalidParameterValueException, UnknownFunctionException
 from moto.awslambda.models import EventInvokeConfig
 
-from helpers.localaws.common.errors import NotFound
+from helpers.localaws.common import arns
+from helpers.localaws.common.errors import not_found
+from helpers.localaws.runtime.kept_function import FindFunction, KeptFunction
 
 SETTINGS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
 
 
-class EventInvokeConfigsMixin:
-    """The part of the Lambda backend that keeps these settings, by function and qualifier."""
+class EventSettings:
+    """The settings of one account and region, by function and qualifier."""
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        self._event_invoke_configs: dict[str, dict[str, Any]] = {}
+    def __init__(self, find_function: FindFunction) -> None:
+        self._find_function = find_function
+        self._by_arn: dict[str, dict[str, Any]] = {}
 
-    def event_invoke_config(self, function: Any, qualifier: str | None) -> dict[str, Any]:
+    def of(self, function: KeptFunction, qualifier: str | None) -> dict[str, Any]:
         """The settings for a function; {} when it has none of its own."""
-        return self._event_invoke_configs.get(qualified_arn(function, qualifier), {})
+        return self._by_arn.get(qualified_arn(function, qualifier), {})
 
-    def put_function_event_invoke_config(
+    def put(
         self, function_name: str, config: dict[str, Any], qualifier: str | None = None
     ) -> dict[str, Any]:
-        function = self._function_for_config(function_name)
+        function = self._function(function_name)
         arn = qualified_arn(function, qualifier)
         given = {key: config[key] for key in SETTINGS if config.get(key) is not None}
         check_config(function, given)
@@ -40,56 +40,50 @@ class EventInvokeConfigsMixin:
             **given,
             "DestinationConfig": destinations,
         }
-        self._event_invoke_configs[arn] = kept
+        self._by_arn[arn] = kept
         return kept
 
-    def update_function_event_invoke_config(
+    def update(
         self, function_name: str, config: dict[str, Any], qualifier: str | None = None
     ) -> dict[str, Any]:
-        before = self.get_function_event_invoke_config(function_name, qualifier)
-        return self.put_function_event_invoke_config(function_name, {**before, **config}, qualifier)
+        before = self.get(function_name, qualifier)
+        return self.put(function_name, {**before, **config}, qualifier)
 
-    def get_function_event_invoke_config(
-        self, function_name: str, qualifier: str | None = None
-    ) -> dict[str, Any]:
-        arn = qualified_arn(self._function_for_config(function_name), qualifier)
-        if arn not in self._event_invoke_configs:
-            raise NotFound(f"The function {arn} doesn't have an EventInvokeConfig")
-        return self._event_invoke_configs[arn]
+    def get(self, function_name: str, qualifier: str | None = None) -> dict[str, Any]:
+        arn = qualified_arn(self._function(function_name), qualifier)
+        if arn not in self._by_arn:
+            raise not_found(f"The function {arn} doesn't have an EventInvokeConfig")
+        return self._by_arn[arn]
 
-    def delete_function_event_invoke_config(
-        self, function_name: str, qualifier: str | None = None
-    ) -> None:
-        config = self.get_function_event_invoke_config(function_name, qualifier)
-        del self._event_invoke_configs[config["FunctionArn"]]
+    def delete(self, function_name: str, qualifier: str | None = None) -> None:
+        config = self.get(function_name, qualifier)
+        del self._by_arn[config["FunctionArn"]]
 
-    def list_function_event_invoke_configs(self, function_name: str) -> dict[str, Any]:
-        arn = qualified_arn(self._function_for_config(function_name), "")
-        found = [c for key, c in self._event_invoke_configs.items() if key.startswith(arn)]
-        return {"FunctionEventInvokeConfigs": found}
+    def all_of(self, function_name: str) -> list[dict[str, Any]]:
+        start = qualified_arn(self._function(function_name), "")
+        return [config for arn, config in self._by_arn.items() if arn.startswith(start)]
 
-    def delete_function(self, function_name: str, qualifier: str | None = None) -> None:
-        """Delete a function, or a version of it, with its settings."""
-        super().delete_function(function_name, qualifier)
-        start = f"arn:aws:lambda:{self.region_name}:{self.account_id}:function:{function_name}:"
-        for arn in list(self._event_invoke_configs):
+    def forget(self, function: KeptFunction, qualifier: str | None) -> None:
+        """A function was deleted, or only what has this qualifier."""
+        start = qualified_arn(function, "")
+        for arn in list(self._by_arn):
             if arn == start + qualifier if qualifier else arn.startswith(start):
-                del self._event_invoke_configs[arn]
+                del self._by_arn[arn]
 
-    def _function_for_config(self, name: str) -> Any:
+    def _function(self, name: str) -> KeptFunction:
         try:
-            return self.get_function(name)
+            return self._find_function(name)
         except UnknownFunctionException:
-            raise NotFound("The function doesn't exist.") from None
+            raise not_found("The function doesn't exist.") from None
 
 
-def qualified_arn(function: Any, qualifier: str | None) -> str:
+def qualified_arn(function: KeptFunction, qualifier: str | None) -> str:
     """The function's ARN with a qualifier, $LATEST when there is none."""
-    bare = function.function_arn.split(":function:")[0] + f":function:{function.function_name}"
+    bare = arns.unqualified(function.function_arn)
     return f"{bare}:{'$LATEST' if qualifier is None else qualifier}"
 
 
-def check_config(function: Any, config: dict[str, Any]) -> None:
+def check_config(function: KeptFunction, config: dict[str, Any]) -> None:
     """Raises what AWS refuses; the form and ranges of values are moto's to check."""
     if not config:
         raise InvalidParameterValueException(
@@ -101,40 +95,3 @@ def check_config(function: Any, config: dict[str, Any]) -> None:
             raise InvalidParameterValueException(
                 "You can't specify the function as a destination for itself."
             )
-
-
-class EventInvokeConfigResponses:
-    """The part of the Lambda responses that concerns these settings."""
-
-    def put_function_event_invoke_config(self) -> str:
-        return json.dumps(
-            self.backend.put_function_event_invoke_config(
-                self._configured(), self.json_body, self._config_qualifier()
-            )
-        )
-
-    def update_function_event_invoke_config(self) -> str:
-        return json.dumps(
-            self.backend.update_function_event_invoke_config(
-                self._configured(), self.json_body, self._config_qualifier()
-            )
-        )
-
-    def get_function_event_invoke_config(self) -> str:
-        return json.dumps(
-            self.backend.get_function_event_invoke_config(
-                self._configured(), self._config_qualifier()
-            )
-        )
-
-    def delete_function_event_invoke_config(self) -> Any:
-        self.backend.delete_function_event_invoke_config(
-            self._configured(), self._config_qualifier()
-        )
-        return 204, {"status": 204}, ""
-
-    def _configured(self) -> str:
-        return unquote(self.path.rsplit("/", 2)[1])
-
-    def _config_qualifier(self) -> str | None:
-        return self.querystring.get("Qualifier", [None])[0]

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.sqs.exceptions import SQSException
 
-from helpers.localaws.permissions.roles import role_allows
-from helpers.localaws.runtime.environment import Result, make_trace_id
+from helpers.localaws.common import arns
+from helpers.localaws.permissions.roles import Role
+from helpers.localaws.runtime.environment import make_trace_id
+from helpers.localaws.runtime.kept_function import FindFunction, KeptFunction
+from helpers.localaws.runtime.model import Result
 
 
-def make_record(
-    function: Any,
+def make_outcome_record(
+    function: KeptFunction,
     event: bytes,
     request_id: str,
     condition: str,
@@ -28,14 +32,13 @@ def make_record(
     result: Result | None,
 ) -> dict[str, Any]:
     """What a destination is told of an event. `result` None: it was never run."""
-    arn = function.function_arn
     version = str(function.version)
     record = {
         "version": "1.0",
         "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
         "requestContext": {
             "requestId": request_id,
-            "functionArn": arn if arn.endswith(f":{version}") else f"{arn}:{version}",
+            "functionArn": arns.qualified(arns.unqualified(function.function_arn), version),
             "condition": condition,
             "approximateInvokeCount": invocations,
         },
@@ -58,43 +61,68 @@ def as_json(payload: bytes) -> Any:
         return payload.decode(errors="replace")
 
 
-def deliver(backend: Any, function: Any, arn: str, record: dict[str, Any]) -> None:
-    """Send a record to a queue or a function."""
-    text = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
-    if ":sqs:" in arn:
-        send_to_queue(backend, function, arn, text, {})
-    elif ":lambda:" in arn and allows(function, "lambda:InvokeFunction", arn):
+class Queues(Protocol):
+    """The queues of an account and region: `queues.backend.Backend`."""
+
+    def queue_by_arn(self, arn: str) -> Any: ...
+
+    def send_message(
+        self, queue_name: str, message_body: str, message_attributes: Any, *, system_attributes: Any
+    ) -> Any: ...
+
+
+class Destinations:
+    """What can be told of events: the queues and the functions of one account and region.
+
+    `submit(function, event, request_id, qualifier)` invokes a function asynchronously.
+    """
+
+    def __init__(
+        self,
+        queues: Callable[[], Queues],
+        find_function: FindFunction,
+        submit: Callable[[KeptFunction, bytes, str, str | None], None],
+    ) -> None:
+        self._queues = queues
+        self._find_function = find_function
+        self._submit = submit
+
+    def deliver(self, function: KeptFunction, arn: str, record: dict[str, Any]) -> None:
+        """Send a record to a queue or a function."""
+        text = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+        if arns.service(arn) == "sqs":
+            self._send(function, arn, text, {})
+        elif arns.service(arn) == "lambda" and allows(function, "lambda:InvokeFunction", arn):
+            try:
+                target = self._find_function(arn)
+            except UnknownFunctionException:
+                return  # it was deleted: nobody hears of that either
+            self._submit(target, text.encode(), str(uuid.uuid4()), None)
+
+    def dead_letter(
+        self, function: KeptFunction, event: bytes, request_id: str, result: Result | None
+    ) -> None:
+        """Send an event that failed for good to the function's dead-letter queue (LS-100)."""
+        attributes = {"RequestID": {"DataType": "String", "StringValue": request_id}}
+        if result is not None:
+            message = json.loads(result.payload).get("errorMessage") or "unknown"
+            attributes["ErrorCode"] = {"DataType": "Number", "StringValue": "200"}
+            attributes["ErrorMessage"] = {"DataType": "String", "StringValue": message}
+        self._send(function, function.dead_letter_arn or "", event.decode(), attributes)
+
+    def _send(
+        self, function: KeptFunction, arn: str, body: str, attributes: dict[str, Any]
+    ) -> None:
+        queues = self._queues()
+        queue = queues.queue_by_arn(arn)
+        if queue is None or not allows(function, "sqs:SendMessage", arn):
+            return
+        trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": make_trace_id()}}
         try:
-            target = backend.get_function(arn)
-        except UnknownFunctionException:
-            return  # it was deleted: nobody hears of that either
-        backend.asynchronous.submit(target, text.encode(), str(uuid.uuid4()), None)
+            queues.send_message(queue.name, body, attributes, system_attributes=trace)
+        except SQSException:
+            pass  # too large for the queue, or the queue is a FIFO queue
 
 
-def dead_letter(
-    backend: Any, function: Any, event: bytes, request_id: str, result: Result | None
-) -> None:
-    """Send an event that failed for good to the function's dead-letter queue (LS-100)."""
-    attributes = {"RequestID": {"DataType": "String", "StringValue": request_id}}
-    if result is not None:
-        message = json.loads(result.payload).get("errorMessage") or "unknown"
-        attributes["ErrorCode"] = {"DataType": "Number", "StringValue": "200"}
-        attributes["ErrorMessage"] = {"DataType": "String", "StringValue": message}
-    send_to_queue(backend, function, function.dead_letter_arn, event.decode(), attributes)
-
-
-def send_to_queue(
-    backend: Any, function: Any, arn: str, body: str, attributes: dict[str, Any]
-) -> None:
-    queue = backend.sqs.queue_by_arn(arn)
-    if queue is None or not allows(function, "sqs:SendMessage", arn):
-        return
-    trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": make_trace_id()}}
-    try:
-        backend.sqs.send_message(queue.name, body, attributes, system_attributes=trace)
-    except SQSException:
-        pass  # too large for the queue, or the queue is a FIFO queue
-
-
-def allows(function: Any, action: str, arn: str) -> bool:
-    return role_allows(function.account_id, function.role, action, arn)
+def allows(function: KeptFunction, action: str, arn: str) -> bool:
+    return Role.of(function).allows(action, on=arn)

@@ -1,53 +1,31 @@
-"""Lambda's Invoke: what it answers, and what an execution environment gets of its role."""
+"""Runs functions: the way from a function's name to the executor."""
 
 from __future__ import annotations
 
-import base64
-import json
-import traceback
-import uuid
-from typing import Any
-from urllib.parse import unquote
+from moto.awslambda.exceptions import UnknownFunctionException
 
-from moto.awslambda import models as moto_lambda
-from moto.awslambda.exceptions import LambdaClientError
-from moto.awslambda.responses import LambdaResponse
-from moto.sts.models import sts_backends
-
-from helpers.localaws import settings
-from helpers.localaws.common.errors import NotFound, RequestTooLarge, ResourceConflict
-from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
-from helpers.localaws.permissions import sts
-from helpers.localaws.permissions.roles import role_allows
-from helpers.localaws.runtime import environment
-from helpers.localaws.runtime.executor import Executor, Stopped, Throttled
-
-ENVIRONMENT_LASTS_S = 365 * 86_400  # that of a function which is never idle has no end
-REQUEST_ID = "x-amzn-requestid"
-MAX_PAYLOAD_BYTES = 6_291_456
-MAX_ASYNCHRONOUS_BYTES = 1_048_576
+from helpers.localaws.common.errors import conflict, not_found
+from helpers.localaws.runtime.executor import Executor
+from helpers.localaws.runtime.kept_function import FindFunction, KeptFunction
+from helpers.localaws.runtime.model import Invocation, Result
 
 
-class InvocationsMixin:
-    """The part of the Lambda backend that runs functions. The server sets `executor`."""
+class Invocations:
+    """The invocations of one account and region. `executor`: that of the whole server."""
 
-    executor: Executor
+    def __init__(self, find_function: FindFunction, executor: Executor) -> None:
+        self._find_function = find_function
+        self._executor = executor
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        self.asynchronous = AsynchronousInvocations(
-            self, retry_pause_s=settings.retry_pause_seconds()
-        )
-
-    def function_to_invoke(self, name: str, qualifier: str | None) -> Any:
+    def function_to_invoke(self, name: str, qualifier: str | None) -> KeptFunction:
         """The function, if it is there and active (LS-042)."""
         try:
-            function = self.get_function(name, qualifier)
-        except moto_lambda.UnknownFunctionException as error:
+            function = self._find_function(name, qualifier)
+        except UnknownFunctionException as error:
             text = error.message if qualifier else f"{error.message}:$LATEST"
-            raise NotFound(text) from None
+            raise not_found(text) from None
         if function.pending:
-            raise ResourceConflict(
+            raise conflict(
                 "The operation cannot be performed at this time. The function is currently "
                 "in the following state: Pending"
             )
@@ -55,169 +33,16 @@ class InvocationsMixin:
 
     def run(
         self,
-        function: Any,
+        function: KeptFunction,
         event: bytes,
         request_id: str,
         qualifier: str | None = None,
-        headers: dict | None = None,
-    ) -> environment.Result:
+        headers: dict[str, str] | None = None,
+    ) -> Result:
         """Run a function now. Raises Throttled."""
         arn = function.function_arn
         if qualifier == "$LATEST":
             arn += ":$LATEST"
         reserved = function.reserved_concurrency
-        return self.executor.invoke(
-            function.for_executor(),
-            event,
-            request_id,
-            arn,
-            headers,
-            None if reserved is None else int(reserved),
-        )
-
-
-class InvokeResponses:
-    """The part of the Lambda responses that concerns Invoke."""
-
-    @staticmethod
-    def _enrich_response(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
-        """moto gives each answer a random request id; that of Invoke is the handler's (LS-050)."""
-        request_id = headers.get(REQUEST_ID)
-        headers, body = LambdaResponse._enrich_response(headers, body)
-        if request_id:
-            headers[REQUEST_ID] = request_id
-        return headers, body
-
-    def invoke(self) -> Any:
-        name = unquote(self.path.rsplit("/", 2)[-2])
-        qualifier = self.querystring.get("Qualifier", [None])[0]
-        function = self.backend.function_to_invoke(name, qualifier)
-        event = self.raw_body or b"{}"
-        kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        check_event(event, kind)
-        request_id = str(uuid.uuid4())
-        headers = {REQUEST_ID: request_id, "content-type": "application/json"}
-        if kind == "DryRun":
-            return 204, {**headers, "status": 204}, b""
-        context = client_context(self.headers.get("X-Amz-Client-Context"))
-        if kind == "Event":
-            self.backend.asynchronous.submit(function, event, request_id, qualifier)
-            return 202, {**headers, "status": 202}, b""
-        return self._invoke_now(function, event, request_id, qualifier, context, headers)
-
-    def _invoke_now(
-        self,
-        function: Any,
-        event: bytes,
-        request_id: str,
-        qualifier: str | None,
-        context: dict,
-        headers: dict,
-    ) -> Any:
-        try:
-            result = self.backend.run(function, event, request_id, qualifier, context)
-        except Throttled as error:
-            return throttled(error.reason)
-        except Stopped:
-            return service_failure("The local AWS is being stopped.")
-        except Exception as error:  # noqa: BLE001 (the caller gets a service failure)
-            traceback.print_exc()
-            return service_failure(f"The local AWS could not run {function.function_name}: {error}")
-        headers["X-Amz-Executed-Version"] = str(function.version)
-        if result.error:
-            headers["X-Amz-Function-Error"] = result.error
-        if self.headers.get("X-Amz-Log-Type") == "Tail":
-            headers["X-Amz-Log-Result"] = base64.b64encode(result.log_tail).decode()
-        return 200, headers, result.payload
-
-
-def throttled(reason: str) -> Any:
-    body = {"Reason": reason, "Type": "User", "message": "Rate Exceeded."}
-    headers = {"x-amzn-errortype": "TooManyRequestsException", "status": 429}
-    return 429, headers, json.dumps(body)
-
-
-def service_failure(message: str) -> Any:
-    """What Lambda answers when the fault is its own, and what clients repeat."""
-    headers = {"x-amzn-errortype": "ServiceException", "status": 500}
-    return 500, headers, json.dumps({"Type": "Service", "Message": message})
-
-
-def check_event(event: bytes, kind: str) -> None:
-    """The payload: its size, and that it is JSON (LS-091).
-
-    Texts about sizes: as users of AWS report them. The words after the last colon of the text
-    about JSON are those of AWS's JSON parser there.
-    """
-    if kind == "Event" and len(event) > MAX_ASYNCHRONOUS_BYTES:
-        raise RequestTooLarge(
-            f"{len(event)} byte payload is too large for the Event invocation type "
-            f"(limit {MAX_ASYNCHRONOUS_BYTES} bytes)"
-        )
-    if len(event) > MAX_PAYLOAD_BYTES:
-        raise RequestTooLarge(
-            f"Request must be smaller than {MAX_PAYLOAD_BYTES} bytes for the InvokeFunction "
-            "operation"
-        )
-    try:
-        json.loads(event.decode(), parse_constant=refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise LambdaClientError(
-            "InvalidRequestContentException",
-            f"Could not parse request body into json: Could not parse payload into json: {error}",
-        ) from None
-
-
-def refuse_constant(name: str) -> None:
-    """NaN and Infinity are no JSON, although Python reads them."""
-    raise ValueError(f"Unrecognized token '{name}'")
-
-
-def client_context(encoded: str | None) -> dict[str, str]:
-    """The client context as a header for the runtime. Raises what AWS refuses."""
-    if not encoded:
-        return {}
-    try:
-        text = base64.b64decode(encoded, validate=True).decode()
-        if not isinstance(json.loads(text), dict):
-            raise ValueError
-    except (ValueError, RecursionError):
-        raise LambdaClientError(
-            "InvalidRequestContentException",
-            "Client context must be a valid Base64-encoded JSON object.",
-        ) from None
-    return {"Lambda-Runtime-Client-Context": text}
-
-
-def role_credentials(function: environment.Function) -> dict[str, str]:
-    """Temporary credentials of the function's role, as a session named like the function.
-
-    They are valid for as long as an environment may live, which is told when it ends.
-    """
-    name = function.name if len(function.name) > 1 else f"{function.name}@lambda_function"
-    role = sts_backends[function.account]["aws"].assume_role(
-        region_name=function.region,
-        role_session_name=name,
-        role_arn=function.role,
-        policy="",
-        duration=ENVIRONMENT_LASTS_S,
-        external_id="",
-    )
-    return {
-        "AWS_ACCESS_KEY_ID": role.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": role.secret_access_key,
-        "AWS_SESSION_TOKEN": role.session_token,
-    }
-
-
-def forget_credentials(variables: dict[str, str]) -> None:
-    """End a session: its environment has ended."""
-    sts.forget(variables["AWS_ACCESS_KEY_ID"])
-
-
-def may_write_logs(function: environment.Function) -> bool:
-    """Whether the function's role lets Lambda write to the function's log group."""
-    group = f"arn:aws:logs:{function.region}:{function.account}:log-group:{function.log_group}"
-    return role_allows(
-        function.account, function.role, "logs:PutLogEvents", f"{group}:log-stream:x"
-    )
+        invocation = Invocation(function.for_executor(), event, request_id, arn, headers or {})
+        return self._executor.invoke(invocation, None if reserved is None else int(reserved))

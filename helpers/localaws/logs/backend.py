@@ -16,7 +16,9 @@ from moto.logs.exceptions import (
 )
 from moto.logs.responses import LogsResponse
 
-from helpers.localaws.common.errors import CleanRefusals
+from helpers.localaws.common import arns
+from helpers.localaws.common.clean_refusals import CleanRefusals
+from helpers.localaws.common.moto_patches import put_in_place, replace
 from helpers.localaws.queues.message_store import now_ms
 
 NO_STREAM = "The specified log stream does not exist."
@@ -48,7 +50,7 @@ class TextPattern:
         return not self._any or any(term in message for term in self._any)
 
 
-class ByName(dict):
+class ByName(dict[str, Any]):
     """Log groups or streams by name, while handlers write and others come and go.
 
     Who goes through them sees those of one moment. One that is not there, or not any more,
@@ -62,10 +64,10 @@ class ByName(dict):
     def __missing__(self, name: str) -> None:
         raise ResourceNotFoundException(*self._refusal)
 
-    def items(self) -> list[tuple[str, Any]]:
+    def items(self) -> list[tuple[str, Any]]:  # type: ignore[override]
         return list(super().items())
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[Any]:  # type: ignore[override]
         return list(super().values())
 
 
@@ -79,10 +81,6 @@ class Backend(moto_logs.LogsBackend):
         self._lock = threading.RLock()
         super().__init__(region_name, account_id)
         self.groups = ByName()
-
-    @property
-    def _url_module(self) -> Any:
-        return moto_urls
 
     def write(self, group_name: str, stream_name: str, message: str) -> None:
         """One event of now, in a group and a stream that are made if they are not there."""
@@ -159,9 +157,12 @@ class Responses(CleanRefusals, LogsResponse):
         value = super()._get_param(param_name, if_none)
         if param_name == "logGroupName" and value is None:
             identifier = super()._get_param("logGroupIdentifier")
-            return group_name(identifier) if identifier else if_none
+            return arns.log_group_name(identifier) if identifier else if_none
         if param_name == "logGroupNames" and value is None:
-            return [group_name(each) for each in super()._get_param("logGroupIdentifiers") or []]
+            return [
+                arns.log_group_name(each)
+                for each in super()._get_param("logGroupIdentifiers") or []
+            ]
         return value
 
     def start_query(self) -> str:
@@ -170,14 +171,7 @@ class Responses(CleanRefusals, LogsResponse):
         return super().start_query()
 
 
-def group_name(identifier: str) -> str:
-    """The name in a log group's name or ARN."""
-    return identifier.rpartition(":log-group:")[2].removesuffix(":*")
-
-
 def install() -> None:
     """Make moto's server use these log groups."""
-    moto_logs.logs_backends.backend = Backend
-    moto_logs.EventMessageFilter = functools.lru_cache(maxsize=100)(TextPattern)
-    for path in moto_urls.url_paths:
-        moto_urls.url_paths[path] = Responses.dispatch
+    put_in_place(moto_logs.logs_backends, Backend, moto_urls, Responses.dispatch)
+    replace(moto_logs, "EventMessageFilter", functools.lru_cache(maxsize=100)(TextPattern))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -19,7 +21,9 @@ from moto.iam.exceptions import (
 from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
 from moto.iam.responses import IamResponse
 
-from helpers.localaws.common.errors import CleanRefusals
+from helpers.localaws.common import arns
+from helpers.localaws.common.clean_refusals import CleanRefusals
+from helpers.localaws.common.moto_patches import WorkedOut, put_in_place
 
 ROLE_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 
@@ -31,21 +35,16 @@ class Backend(moto_iam.IAMBackend):
         self._managed_policies: dict[str, moto_iam.ManagedPolicy] = {}
         super().__init__(region_name, account_id)
 
-    @property
-    def _url_module(self) -> Any:
-        return moto_urls
-
-    @property
+    @WorkedOut
     def managed_policies(self) -> dict[str, moto_iam.ManagedPolicy]:
-        """Managed policies by ARN. AWS's own, some 1,300, are read when first needed."""
+        """Managed policies by ARN. AWS's own, some 1,300, are read when first needed.
+
+        moto would read them when the backend is made.
+        """
         if not self._managed_policies:
             of_aws = super()._init_aws_policies()
             self._managed_policies.update({policy.arn: policy for policy in of_aws})
         return self._managed_policies
-
-    @managed_policies.setter
-    def managed_policies(self, _none_yet: dict[str, moto_iam.ManagedPolicy]) -> None:
-        """moto would read them when the backend is made."""
 
     def _init_aws_policies(self) -> list[moto_iam.ManagedPolicy]:
         return []
@@ -63,7 +62,7 @@ class Backend(moto_iam.IAMBackend):
             raise NotFoundException(f"The role with name {role_name} cannot be found.") from None
 
     def attach_role_policy(self, policy_arn: str, role_name: str) -> None:
-        if not policy_arn.startswith("arn:"):
+        if not arns.is_arn(policy_arn):
             raise ValidationError("Invalid ARN:  Could not be parsed!")
         super().attach_role_policy(policy_arn, role_name)
 
@@ -101,6 +100,19 @@ def check_role_name(name: str) -> None:
         )
 
 
+def with_role_name(
+    action: Callable[[IamResponse], ActionResult],
+) -> Callable[[IamResponse], ActionResult]:
+    """An action of moto's on a role, which looks at the role's name first."""
+
+    @functools.wraps(action)
+    def checked(responses: IamResponse) -> ActionResult:
+        check_role_name(responses._get_param("RoleName"))
+        return action(responses)
+
+    return checked
+
+
 class Responses(CleanRefusals, IamResponse):
     """moto's IAM responses. CreateRole leaves out what GetRole has (LS-070)."""
 
@@ -110,25 +122,11 @@ class Responses(CleanRefusals, IamResponse):
         "CreateRoleResponse.Role.RoleLastUsed": never_return,
     }
 
-    def create_role(self) -> ActionResult:
-        check_role_name(self._get_param("RoleName"))
-        return super().create_role()
-
-    def get_role(self) -> ActionResult:
-        check_role_name(self._get_param("RoleName"))
-        return super().get_role()
-
-    def delete_role(self) -> ActionResult:
-        check_role_name(self._get_param("RoleName"))
-        return super().delete_role()
-
-    def attach_role_policy(self) -> ActionResult:
-        check_role_name(self._get_param("RoleName"))
-        return super().attach_role_policy()
-
-    def put_role_policy(self) -> ActionResult:
-        check_role_name(self._get_param("RoleName"))
-        return super().put_role_policy()
+    create_role = with_role_name(IamResponse.create_role)
+    get_role = with_role_name(IamResponse.get_role)
+    delete_role = with_role_name(IamResponse.delete_role)
+    attach_role_policy = with_role_name(IamResponse.attach_role_policy)
+    put_role_policy = with_role_name(IamResponse.put_role_policy)
 
     def list_roles(self) -> ActionResult:
         if not self._get_param("Marker", "0").isdigit():
@@ -151,6 +149,4 @@ class Responses(CleanRefusals, IamResponse):
 
 def install() -> None:
     """Make moto's server use these roles and policies."""
-    moto_iam.iam_backends.backend = Backend
-    for path in moto_urls.url_paths:
-        moto_urls.url_paths[path] = Responses.dispatch
+    put_in_place(moto_iam.iam_backends, Backend, moto_urls, Responses.dispatch)

@@ -8,12 +8,14 @@ its condition held), `NotResource`, the wildcard `?` and policy variables.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
+from moto.sts.models import sts_backends
 
 LAMBDA_SERVICE = "lambda.amazonaws.com"
 IDENTITY_BASED, BOUNDARY = "identity-based policy", "permissions boundary"
@@ -27,31 +29,75 @@ class Refusal(NamedTuple):
     explicit: bool = False
 
 
-def role_allows(account: str, role_arn: str, action: str, resource: str) -> bool:
-    """Whether the role's policies allow `action` (such as "sqs:ReceiveMessage") on an ARN."""
-    return refusal(account, role_arn, action, resource) is None
+class HasRole(Protocol):
+    """One of moto's functions, as far as it concerns us here."""
+
+    account_id: str
+    role: str
 
 
-def refusal(account: str, role_arn: str, action: str, resource: str | None) -> Refusal | None:
-    """Why the role may not do `action` on the resource with this ARN; None when it may.
+@dataclass(frozen=True)
+class Role:
+    """The role with this ARN, which need not exist: it is looked for at each question.
 
-    A role that does not exist may do nothing. `resource` None stands for an ARN that is not
-    known: then a statement that allows the action on some resource is enough.
+    A role that does not exist may do nothing.
     """
-    role = _find_role(account, role_arn)
-    if role is None:
-        return Refusal(IDENTITY_BASED)
-    refused = _judge(role_policies(role), IDENTITY_BASED, action, resource)
-    if refused or not role.permissions_boundary_arn:
-        return refused
-    boundary = _boundary(iam_backends[account]["aws"], role.permissions_boundary_arn)
-    return _judge(boundary, BOUNDARY, action, resource)
 
+    account: str
+    arn: str
 
-def _find_role(account: str, role_arn: str) -> Any:
-    """The role, or None. moto's own search fails while another role is being made."""
-    roles = list(iam_backends[account]["aws"].roles.values())
-    return next((role for role in roles if role.arn == role_arn), None)
+    @classmethod
+    def of(cls, function: HasRole) -> Role:
+        """The execution role of a function."""
+        return cls(function.account_id, function.role)
+
+    def allows(self, action: str, on: str) -> bool:
+        """Whether the policies allow `action` (such as "sqs:ReceiveMessage") on an ARN."""
+        return self.refusal(action, on) is None
+
+    def refusal(self, action: str, on: str | None) -> Refusal | None:
+        """Why the role may not do `action` on the resource with this ARN; None when it may.
+
+        `on` None stands for an ARN that is not known: then a statement that allows the action
+        on some resource is enough.
+        """
+        role = self._find()
+        if role is None:
+            return Refusal(IDENTITY_BASED)
+        refused = _judge(role_policies(role), IDENTITY_BASED, action, on)
+        if refused or not role.permissions_boundary_arn:
+            return refused
+        boundary = _boundary(iam_backends[self.account]["aws"], role.permissions_boundary_arn)
+        return _judge(boundary, BOUNDARY, action, on)
+
+    def lambda_may_assume(self) -> bool:
+        """Whether the role exists and its trust policy names the Lambda service."""
+        role = self._find()
+        if role is None:
+            return False
+        statements = json.loads(role.assume_role_policy_document).get("Statement", [])
+        return any(_trusts_lambda(statement) for statement in _as_list(statements))
+
+    def credentials(self, region: str, session_name: str, duration_s: int) -> dict[str, str]:
+        """Temporary credentials of a new session, as the environment variables that hold them."""
+        session = sts_backends[self.account]["aws"].assume_role(
+            region_name=region,
+            role_session_name=session_name,
+            role_arn=self.arn,
+            policy="",
+            duration=duration_s,
+            external_id="",
+        )
+        return {
+            "AWS_ACCESS_KEY_ID": session.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+            "AWS_SESSION_TOKEN": session.session_token,
+        }
+
+    def _find(self) -> Any:
+        """moto's role, or None. moto's own search fails while another role is being made."""
+        roles = list(iam_backends[self.account]["aws"].roles.values())
+        return next((role for role in roles if role.arn == self.arn), None)
 
 
 def role_policies(role: Any) -> tuple[str, ...]:
@@ -73,16 +119,7 @@ def _default_version(policy: Any) -> Any:
     return next(each.document for each in policy.versions if each.version_id == default)
 
 
-def lambda_may_assume(account: str, role_arn: str) -> bool:
-    """Whether the role exists and its trust policy names the Lambda service."""
-    role = _find_role(account, role_arn)
-    if role is None:
-        return False
-    statements = json.loads(role.assume_role_policy_document).get("Statement", [])
-    return any(_trusts_lambda(statement) for statement in _as_list(statements))
-
-
-def _trusts_lambda(statement: dict) -> bool:
+def _trusts_lambda(statement: dict[str, Any]) -> bool:
     principal = statement.get("Principal", {})
     services = principal.get("Service", []) if isinstance(principal, dict) else principal
     return statement.get("Effect") == "Allow" and bool(

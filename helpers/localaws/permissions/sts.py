@@ -19,6 +19,8 @@ from moto.sts import urls as moto_urls
 from moto.sts.responses import TokenResponse
 from moto.sts.utils import random_session_token
 
+from helpers.localaws.common.moto_patches import put_in_place
+
 DAY_S = 43_200
 MANY = 100  # sessions, before those that have ended are looked for
 
@@ -37,7 +39,7 @@ class Credentials:
         return self.expires is not None and self.expires <= utcnow()
 
 
-class Sessions(dict):
+class Sessions(dict[str, Any]):
     """Sessions by access key id, where moto expects a list."""
 
     def append(self, session: Any) -> None:
@@ -57,10 +59,6 @@ class Backend(moto_sts.STSBackend):
         super().__init__(region_name, account_id)
         self.assumed_roles = Sessions()
         self.tokens: dict[str, Credentials] = {}
-
-    @property
-    def _url_module(self) -> Any:
-        return moto_urls
 
     def get_assumed_role_from_access_key(self, access_key_id: str) -> Any:
         return self.assumed_roles.get(access_key_id)
@@ -127,6 +125,4 @@ def forget(access_key_id: str) -> None:
 
 def install() -> None:
     """Make moto's server use these sessions."""
-    moto_sts.sts_backends.backend = Backend
-    for path in moto_urls.url_paths:
-        moto_urls.url_paths[path] = Responses.dispatch
+    put_in_place(moto_sts.sts_backends, Backend, moto_urls, Responses.dispatch)

@@ -12,6 +12,7 @@ from moto.sqs.exceptions import EmptyBatchRequest, InvalidParameterValue, SQSExc
 from moto.sqs.responses import SQSResponse
 
 from helpers.localaws.queues import requests as sqs_requests
+from helpers.localaws.queues.message import Message
 from helpers.localaws.queues.message_store import never
 from helpers.localaws.queues.move_tasks import MOST_LISTED
 from helpers.localaws.queues.refusals import (
@@ -21,19 +22,6 @@ from helpers.localaws.queues.refusals import (
     simple_queue_error,
 )
 from helpers.localaws.settings import CLIENT_IS_GONE
-
-SYSTEM_ATTRIBUTES = (
-    "ApproximateReceiveCount",
-    "AWSTraceHeader",
-    "SentTimestamp",
-    "SequenceNumber",
-    "MessageGroupId",
-    "SenderId",
-    "MessageDeduplicationId",
-    "ApproximateFirstReceiveTimestamp",
-    "DeadLetterQueueSourceArn",
-)
-
 
 MOTOS_INVALID_PARAMETER_VALUE = "com.amazonaws.sqs#InvalidParameterValue"
 INVALID_PARAMETER_VALUE = "com.amazon.coral.service#InvalidParameterValueException"
@@ -92,8 +80,8 @@ class Responses(SQSResponse):
     def send_message(self) -> ActionResult:
         queue = self.sqs_backend.get_queue(self._get_queue_name())
         given = self._get_param("MessageSystemAttributes") or {}
-        message = self.sqs_backend.send_message(
-            queue.name,
+        message = self.sqs_backend.send(
+            queue,
             self._get_param("MessageBody"),
             message_attributes=self._get_param("MessageAttributes") or {},
             delay_seconds=self._get_param("DelaySeconds"),
@@ -119,9 +107,7 @@ class Responses(SQSResponse):
             }
             for entry in entries
         ]
-        sent, failed = self.sqs_backend.send_message_batch(
-            queue.name, {str(number): entry for number, entry in enumerate(complete)}
-        )
+        sent, failed = self.sqs_backend.send_batch(queue, complete)
         successful = [
             {"Id": each.user_id, **describe_sent(each, queue.fifo_queue, given[each.user_id])}
             for each in sent
@@ -166,7 +152,7 @@ class Responses(SQSResponse):
     def list_message_move_tasks(self) -> ActionResult:
         count = self._get_param("MaxResults", 1)
         check_range("MaxResults", count, 1, MOST_LISTED)
-        tasks = self.sqs_backend.move_tasks.list(self._get_param("SourceArn"), count)
+        tasks = self.sqs_backend.move_tasks.describe(self._get_param("SourceArn"), count)
         return without_empty(ActionResult({"Results": tasks}), "Results")
 
     def cancel_message_move_task(self) -> ActionResult:
@@ -179,8 +165,8 @@ class Responses(SQSResponse):
         wait_s = self._get_param("WaitTimeSeconds", queue.receive_message_wait_time_seconds)
         visibility_s = self._get_param("VisibilityTimeout", queue.visibility_timeout)
         check_receive(count, wait_s, visibility_s)
-        messages = self.sqs_backend.receive_message(
-            queue.name,
+        messages = self.sqs_backend.receive(
+            queue,
             count,
             wait_s,
             visibility_s,
@@ -195,7 +181,7 @@ class Responses(SQSResponse):
         return ActionResult({"Messages": described}) if described else EmptyResult()
 
 
-def describe_sent(message: Any, fifo: bool, system_attributes_given: bool) -> dict[str, Any]:
+def describe_sent(message: Message, fifo: bool, system_attributes_given: bool) -> dict[str, Any]:
     """What the sender of a message is told."""
     described = {"MessageId": message.id, "MD5OfMessageBody": message.body_md5}
     if message.message_attributes:
@@ -207,7 +193,7 @@ def describe_sent(message: Any, fifo: bool, system_attributes_given: bool) -> di
     return described
 
 
-def describe_message(message: Any, wanted: set[str]) -> dict[str, Any]:
+def describe_message(message: Message, wanted: set[str]) -> dict[str, Any]:
     """One message of a ReceiveMessage response, with the system attributes wanted."""
     described = {
         "MessageId": message.id,
@@ -216,30 +202,13 @@ def describe_message(message: Any, wanted: set[str]) -> dict[str, Any]:
         "Body": message.body,
     }
     if wanted:
-        system = system_attributes(message)
+        system = message.received_attributes()
         keep = system if "All" in wanted else [name for name in system if name in wanted]
         described["Attributes"] = {name: system[name] for name in keep}
     if message.message_attributes:
         described["MessageAttributes"] = message.message_attributes
         described["MD5OfMessageAttributes"] = message.attribute_md5
     return described
-
-
-def system_attributes(message: Any) -> dict[str, str]:
-    """The system attributes of a received message, in the order of Lambda's event."""
-    trace = (message.system_attributes or {}).get("AWSTraceHeader", {}).get("StringValue")
-    values = {
-        "ApproximateReceiveCount": message.approximate_receive_count,
-        "AWSTraceHeader": trace,
-        "SentTimestamp": message.sent_timestamp,
-        "SequenceNumber": message.sequence_number,
-        "MessageGroupId": message.group_id,
-        "SenderId": message.sender_id,
-        "MessageDeduplicationId": message.deduplication_id,
-        "ApproximateFirstReceiveTimestamp": message.approximate_first_receive_timestamp,
-        "DeadLetterQueueSourceArn": message.dead_letter_source_arn,
-    }
-    return {name: str(values[name]) for name in SYSTEM_ATTRIBUTES if values[name] is not None}
 
 
 def without_empty(result: ActionResult, *keys: str) -> ActionResult:

@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from moto.sqs import models as moto_sqs
 from moto.sqs import urls as moto_urls
@@ -25,9 +25,12 @@ from moto.sqs.exceptions import (
     SQSException,
 )
 
+from helpers.localaws.common import arns
+from helpers.localaws.common.moto_patches import put_in_place
 from helpers.localaws.queues import housekeeping
 from helpers.localaws.queues import refusals as rules
 from helpers.localaws.queues.answers import Responses
+from helpers.localaws.queues.message import Message, Untracked
 from helpers.localaws.queues.message_store import (
     Closed,
     MessageStore,
@@ -46,31 +49,7 @@ COUNTERS = {
 }
 
 
-class Untracked:
-    """moto keeps each instance of its models, and each copy of one, for a list of them all."""
-
-    def __new__(cls, *_args: Any, **_others: Any) -> Any:
-        return object.__new__(cls)
-
-
-class Message(Untracked, moto_sqs.Message):
-    """A message that remembers the queue that it was dead-lettered from."""
-
-    dead_letter_source_arn: str | None = None
-
-    @staticmethod
-    def validate_attribute_name(name: str) -> None:
-        """Names are checked when a message is sent; moto refuses letters that AWS takes."""
-
-    @property
-    def system_attribute_md5(self) -> str:
-        """MD5OfMessageSystemAttributes: computed like that of the message attributes."""
-        system = Message(self.id, "")
-        system.message_attributes = self.system_attributes
-        return system.attribute_md5
-
-
-class Statement(dict):
+class Statement(dict[str, Any]):
     """A statement of a queue policy. It need not have a Sid, which moto always asks for."""
 
     def __missing__(self, key: str) -> None:
@@ -79,6 +58,9 @@ class Statement(dict):
 
 class Queue(Untracked, moto_sqs.Queue):
     """A queue whose messages are in a `MessageStore`."""
+
+    created_timestamp: int
+    last_modified_timestamp: int
 
     def __init__(self, name: str, region: str, account_id: str, **attributes: Any) -> None:
         super().__init__(name, region, account_id, **attributes)
@@ -111,8 +93,32 @@ class Queue(Untracked, moto_sqs.Queue):
     @property
     def attributes(self) -> dict[str, Any]:
         """moto's attributes, with counters that were read in one look."""
-        counts = self.store.counts(self.message_retention_period)
-        return {**super().attributes, **{COUNTERS[state]: n for state, n in counts.items()}}
+        counts = {COUNTERS[state]: n for state, n in self.counts().items()}
+        return {**super().attributes, **counts}
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.store.closed
+
+    def close(self) -> None:
+        """It is deleted, with its messages: whoever waits for one stops waiting."""
+        self.store.close()
+
+    def wake(self) -> None:
+        """Let everyone who waits for a message look again."""
+        self.store.wake()
+
+    def counts(self) -> dict[str, int]:
+        """How many messages are ready, hidden and delayed; what is too old is dropped before."""
+        return self.store.counts(self.message_retention_period)
+
+    def delete(self, message: Message) -> bool:
+        """Delete a received message. False when a FIFO queue no longer honours its handle."""
+        return self.store.delete(message.id, message.approximate_receive_count)
+
+    def show(self, message: Message) -> bool:
+        """Make a received message visible again. False when there is nothing to change."""
+        return self.store.change_visibility(message.id, message.approximate_receive_count, 0)
 
     def receive(
         self,
@@ -126,7 +132,8 @@ class Queue(Untracked, moto_sqs.Queue):
         `visibility_s` is by default the queue's own visibility timeout. Settings that change
         while this waits for a message count at once. `give_up()` ends a wait.
         """
-        return self.store.receive(count, wait_s, lambda: self._settings(visibility_s), give_up)
+        found = self.store.receive(count, wait_s, lambda: self._settings(visibility_s), give_up)
+        return cast("list[Message]", found)  # which is what was put in
 
     def _settings(self, visibility_s: int | None) -> Settings:
         dead_letters, max_receives = self._find_dead_letters()
@@ -156,15 +163,13 @@ class Queue(Untracked, moto_sqs.Queue):
 class Backend(moto_sqs.SQSBackend):
     """moto's queues of one account and region, with the rules that AWS adds."""
 
+    queues: dict[str, Queue]
+
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self._changing = threading.Lock()
         self._deleted_at: dict[str, float] = {}
         self.move_tasks = MoveTasks(self)
-
-    @property
-    def _url_module(self) -> Any:
-        return moto_urls
 
     # -- queues ------------------------------------------------------------------------
 
@@ -205,7 +210,7 @@ class Backend(moto_sqs.SQSBackend):
             queue = self.get_queue(queue_name)
             self._remember_deleted(queue_name)
             self.queues = {name: each for name, each in self.queues.items() if each is not queue}
-        queue.store.close()
+        queue.close()
         self.move_tasks.forget(queue.queue_arn)
 
     def _remember_deleted(self, queue_name: str) -> None:
@@ -241,7 +246,7 @@ class Backend(moto_sqs.SQSBackend):
 
     def queue_by_arn(self, arn: str) -> Queue | None:
         """The queue with this ARN, if it is in this account and region."""
-        queue = self.queues.get(arn.rsplit(":", 1)[-1])
+        queue = self.queues.get(arns.queue_name(arn))
         return queue if queue is not None and queue.queue_arn == arn else None
 
     def remove_permission(self, queue_name: str, label: str) -> None:
@@ -259,17 +264,21 @@ class Backend(moto_sqs.SQSBackend):
     # -- sending -----------------------------------------------------------------------
 
     def send_message(
+        self, queue_name: str, *content: Any, validate_group_id: bool = True, **others: Any
+    ) -> Message:
+        """As moto's other services send one, who know a queue by its name."""
+        return self.send(self.get_queue(queue_name), *content, **others)
+
+    def send(
         self,
-        queue_name: str,
+        queue: Queue,
         message_body: str,
         message_attributes: dict[str, Any] | None = None,
         delay_seconds: int | None = None,
         deduplication_id: str | None = None,
         group_id: str | None = None,
         system_attributes: dict[str, Any] | None = None,
-        validate_group_id: bool = True,
     ) -> Message:
-        queue = self.get_queue(queue_name)
         rules.check_message(queue, message_body, message_attributes or {})
         rules.check_system_attributes(system_attributes or {})
         rules.check_placement(queue, delay_seconds, deduplication_id, group_id)
@@ -305,19 +314,19 @@ class Backend(moto_sqs.SQSBackend):
         except Closed:
             raise QueueDoesNotExist() from None
 
-    def send_message_batch(
-        self, queue_name: str, entries: dict[str, dict[str, Any]]
-    ) -> tuple[list[Any], list[dict[str, Any]]]:
-        queue = self.get_queue(queue_name)
-        rules.check_entries(list(entries.values()))
-        rules.check_batch_size(list(entries.values()))
+    def send_batch(
+        self, queue: Queue, entries: list[dict[str, Any]]
+    ) -> tuple[list[Message], list[dict[str, Any]]]:
+        """The messages that were sent, and what is said of the other entries."""
+        rules.check_entries(entries)
+        rules.check_batch_size(entries)
         if queue.fifo_queue:
-            rules.check_fifo_entries(queue, list(entries.values()))
+            rules.check_fifo_entries(queue, entries)
         sent, failed = [], []
-        for entry in entries.values():
+        for entry in entries:
             try:
-                message = self.send_message(
-                    queue_name,
+                message = self.send(
+                    queue,
                     entry["MessageBody"],
                     message_attributes=entry["MessageAttributes"],
                     delay_seconds=entry["DelaySeconds"],
@@ -334,17 +343,17 @@ class Backend(moto_sqs.SQSBackend):
 
     # -- receiving ---------------------------------------------------------------------
 
-    def receive_message(
+    def receive(
         self,
-        queue_name: str,
+        queue: Queue,
         count: int,
-        wait_seconds_timeout: int,
-        visibility_timeout: int,
+        wait_s: float,
+        visibility_s: int,
         message_attribute_names: list[str] | None = None,
         give_up: Callable[[], bool] = never,
     ) -> list[Message]:
-        queue = self.get_queue(queue_name)
-        messages = queue.receive(count, wait_seconds_timeout, visibility_timeout, give_up)
+        """Received messages with those of their attributes that are named."""
+        messages = queue.receive(count, wait_s, visibility_s, give_up)
         names = ["All"] if "*" in (message_attribute_names or []) else message_attribute_names
         for message in messages:
             moto_sqs._filter_message_attributes(message, names or [])
@@ -414,8 +423,5 @@ class Backend(moto_sqs.SQSBackend):
 
 def install() -> None:
     """Make moto's server use these queues and responses."""
-    moto_sqs.sqs_backends.backend = Backend
-    dispatch = Responses().dispatch
-    for path in moto_urls.url_paths:
-        moto_urls.url_paths[path] = dispatch
+    put_in_place(moto_sqs.sqs_backends, Backend, moto_urls, Responses().dispatch)
     housekeeping.start()

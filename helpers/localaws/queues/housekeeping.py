@@ -39,7 +39,7 @@ def drop_old_messages() -> None:
     for account in list(sqs_backends.values()):
         for backend in list(account.values()):
             for queue in backend.queues.values():
-                queue.store.counts(queue.message_retention_period)
+                queue.counts()
 
 
 def find_trim() -> Callable[[], object]:

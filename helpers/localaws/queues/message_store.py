@@ -21,7 +21,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 WINDOW_MS = 5 * 60 * 1000  # of FIFO deduplication
 MOST_NOTES, FEW = 4, 100  # timers and arrivals for each message, before they are tidied
@@ -61,6 +61,28 @@ def read_handle(queue_arn: str, handle: str) -> tuple[str, int]:
         raise ValueError(handle) from None
 
 
+class StoredMessage(Protocol):
+    """What a store must find in a message, and what it notes there itself.
+
+    The sender fills `id`, `group_id` and `sent_timestamp`; the receive count begins with 0.
+    The store adds the rest.
+    """
+
+    id: str
+    group_id: str  # of a FIFO queue
+    sent_timestamp: int
+    approximate_receive_count: int
+    approximate_first_receive_timestamp: int | None
+    receipt_handle: str | None
+    sequence_number: str  # of a FIFO queue
+    deduplication_id: str | None  # of a FIFO queue; the store replaces that of a dead letter
+    dead_letter_source_arn: str | None
+    state: str | None
+    due: int  # when it is shown next, in ms since the epoch
+    timer: int  # which note of the timers is its last one
+    arrival: int  # which note of the arrivals is its own
+
+
 class Closed(Exception):
     """The queue was deleted: it takes no message any more."""
 
@@ -90,13 +112,7 @@ def never() -> bool:
 
 
 class MessageStore:
-    """The messages of one queue.
-
-    A message is any object with the attributes `id`, `group_id`, `sent_timestamp`,
-    `approximate_receive_count`, `approximate_first_receive_timestamp` and
-    `receipt_handle`; the store adds `state`, `due`, `timer` and `arrival`, in a FIFO queue
-    `sequence_number`, and to a dead letter `dead_letter_source_arn`.
-    """
+    """The messages of one queue."""
 
     def __init__(self, queue_arn: str, fifo: bool) -> None:
         self.queue_arn = queue_arn
@@ -107,8 +123,8 @@ class MessageStore:
         self._clear()
 
     def _clear(self) -> None:
-        self._messages: dict[str, Any] = {}
-        self._lanes: dict[str, OrderedDict[str, Any]] = {}
+        self._messages: dict[str, StoredMessage] = {}
+        self._lanes: dict[str, OrderedDict[str, StoredMessage]] = {}
         self._open: OrderedDict[str, None] = OrderedDict()
         self._timers: list[tuple[int, int, str]] = []
         self._arrivals: list[tuple[int, int, str]] = []
@@ -117,7 +133,9 @@ class MessageStore:
 
     # -- what the queue's owner does ---------------------------------------------------
 
-    def add(self, message: Any, delay_s: int = 0, key: tuple[str, str] | None = None) -> None:
+    def add(
+        self, message: StoredMessage, delay_s: int = 0, key: tuple[str, str] | None = None
+    ) -> None:
         """Put a message at the end of its lane, visible after `delay_s` seconds.
 
         In a FIFO queue it gets the next sequence number. `key` is for deduplication: a message
@@ -144,7 +162,7 @@ class MessageStore:
                 self._show(message)
             self._changed.notify_all()
 
-    def _is_duplicate(self, message: Any, key: tuple[str, str]) -> bool:
+    def _is_duplicate(self, message: StoredMessage, key: tuple[str, str]) -> bool:
         self._forget_sent(now_ms())
         first = self._sent.get(key)
         if first is None:
@@ -183,7 +201,7 @@ class MessageStore:
         wait_s: float,
         settings: Callable[[], Settings],
         give_up: Callable[[], bool] = never,
-    ) -> list[Any]:
+    ) -> list[StoredMessage]:
         """Up to `count` messages, waiting up to `wait_s` seconds for the first one.
 
         Returns copies of the messages as they were delivered. `settings()` is asked each time
@@ -234,35 +252,37 @@ class MessageStore:
 
     # -- the rules ---------------------------------------------------------------------
 
-    def _lane_of(self, message: Any) -> str:
+    def _lane_of(self, message: StoredMessage) -> str:
         return message.group_id if self.fifo else message.id
 
-    def _holds(self, message: Any, receive_count: int) -> bool:
+    def _holds(self, message: StoredMessage, receive_count: int) -> bool:
         return message.state == HIDDEN and message.approximate_receive_count == receive_count
 
-    def _take(self, count: int, settings: Settings) -> list[Any]:
+    def _take(self, count: int, settings: Settings) -> list[StoredMessage]:
         now = now_ms()
         self._advance(now, settings.retention_s)
-        delivered: list[Any] = []
+        delivered: list[StoredMessage] = []
         while self._open and len(delivered) < count:
             lane = next(iter(self._open))
             for message in self._ready_in(lane, count - len(delivered)):
-                if self._is_dead(message, settings):
-                    self._bury(message, settings.dead_letters)
+                dead_letters = self._dead_letters_for(message, settings)
+                if dead_letters is not None:
+                    self._bury(message, dead_letters)
                 else:
                     delivered.append(self._deliver(message, now + settings.visibility_s * 1000))
         self._advance(now)
         return delivered
 
-    def _is_dead(self, message: Any, settings: Settings) -> bool:
-        letters = settings.dead_letters
-        return (
-            letters is not None
-            and not letters.closed
-            and message.approximate_receive_count >= settings.max_receives
-        )
+    @staticmethod
+    def _dead_letters_for(message: StoredMessage, settings: Settings) -> MessageStore | None:
+        """Where a message goes that was received too often; None if it was not."""
+        dead_letters = settings.dead_letters
+        if dead_letters is None or dead_letters.closed:
+            return None
+        too_often = message.approximate_receive_count >= settings.max_receives
+        return dead_letters if too_often else None
 
-    def _bury(self, message: Any, dead_letters: MessageStore) -> None:
+    def _bury(self, message: StoredMessage, dead_letters: MessageStore) -> None:
         """Move a message to the dead-letter queue (LS-066).
 
         A FIFO queue starts its retention anew and replaces its deduplication id (SQS Developer
@@ -276,12 +296,12 @@ class MessageStore:
         dead_letters.add(dead)
         self._remove(message)
 
-    def _ready_in(self, lane: str, limit: int) -> list[Any]:
+    def _ready_in(self, lane: str, limit: int) -> list[StoredMessage]:
         """The first messages of a lane, up to the first one that is out."""
         in_order = self._lanes[lane].values()
         return list(itertools.islice(itertools.takewhile(_is_ready, in_order), limit))
 
-    def _deliver(self, message: Any, due: int) -> Any:
+    def _deliver(self, message: StoredMessage, due: int) -> StoredMessage:
         message.approximate_receive_count += 1
         if not message.approximate_first_receive_timestamp:
             message.approximate_first_receive_timestamp = now_ms()
@@ -326,16 +346,16 @@ class MessageStore:
             return threading.TIMEOUT_MAX
         return max(0.001, (self._timers[0][0] - now_ms()) / 1000)
 
-    def _show(self, message: Any) -> None:
+    def _show(self, message: StoredMessage) -> None:
         self._set_state(message, READY)
 
-    def _hide(self, message: Any, state: str, due: int) -> None:
+    def _hide(self, message: StoredMessage, state: str, due: int) -> None:
         message.due, message.timer = due, next(self._tickets)
         heapq.heappush(self._timers, (due, message.timer, message.id))
         self._set_state(message, state)
         self._tidy()
 
-    def _remove(self, message: Any) -> None:
+    def _remove(self, message: StoredMessage) -> None:
         del self._messages[message.id]
         lane = self._lane_of(message)
         del self._lanes[lane][message.id]
@@ -353,7 +373,7 @@ class MessageStore:
         heapq.heapify(self._timers)
         heapq.heapify(self._arrivals)
 
-    def _set_state(self, message: Any, state: str) -> None:
+    def _set_state(self, message: StoredMessage, state: str) -> None:
         if message.state in self._counts:
             self._counts[message.state] -= 1
         if state in self._counts:
@@ -367,5 +387,5 @@ class MessageStore:
             self._open.pop(lane, None)
 
 
-def _is_ready(message: Any) -> bool:
+def _is_ready(message: StoredMessage) -> bool:
     return message.state == READY

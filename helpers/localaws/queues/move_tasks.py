@@ -35,12 +35,12 @@ class MoveTask:
         self._status = RUNNING
         self.moved = 0
         self.started_ms = time.time_ns() // 1_000_000
-        self.handle = make_handle(self.source_arn)
+        self.handle = make_task_handle(self.source_arn)
         self._backend = backend
         self._source = source
         self._destination_arn = destination_arn
         self._per_second = per_second
-        self._to_move = source.store.counts(source.message_retention_period)["ready"]
+        self._to_move = source.counts()["ready"]
         self._failure: str | None = None
         self._cancelled = threading.Event()
         threading.Thread(target=self._run, name="move-task", daemon=True).start()
@@ -89,18 +89,17 @@ class MoveTask:
 
     def _move(self, batch: list[Any]) -> None:
         """Move messages; after an error the rest of them is visible again."""
-        store = self._source.store
         left = list(batch)
         try:
             while left:
                 message = left[0]
                 self._backend.move_message(message, self._destination_of(message))
-                store.delete(message.id, message.approximate_receive_count)
+                self._source.delete(message)
                 self.moved += 1
                 del left[0]
         finally:
             for message in left:
-                store.change_visibility(message.id, message.approximate_receive_count, 0)
+                self._source.show(message)
 
     def _destination_of(self, message: Any) -> Any:
         """The queue that a message goes to. It may have been deleted in the meantime."""
@@ -147,14 +146,15 @@ class MoveTasks:
 
     def cancel(self, handle: str) -> int:
         """Cancel a task. Returns how many messages it has moved."""
-        self._queue(read_handle(handle), "SourceArn")
+        self._queue(read_task_handle(handle), "SourceArn")
         for task in self._tasks:
             if task.handle == handle and task.active:
                 task.cancel()
                 return task.moved
         raise SQSException("ResourceNotFoundException", "Task does not exist.")
 
-    def list(self, source_arn: str, count: int) -> list[dict[str, Any]]:
+    def describe(self, source_arn: str, count: int) -> list[dict[str, Any]]:
+        """What ListMessageMoveTasks says of the newest tasks of a source."""
         self._queue(source_arn, "SourceArn")
         return [task.describe() for task in self._of(source_arn)[:count]]
 
@@ -171,13 +171,13 @@ class MoveTasks:
         return queue
 
 
-def make_handle(source_arn: str) -> str:
+def make_task_handle(source_arn: str) -> str:
     """A task handle: base64 of JSON with the task's id and the ARN of its source (LS-067)."""
     text = json.dumps({"taskId": str(uuid.uuid4()), "sourceArn": source_arn})
     return base64.b64encode(text.encode()).decode()
 
 
-def read_handle(handle: str) -> str:
+def read_task_handle(handle: str) -> str:
     """The ARN of the source in a task handle."""
     try:
         content = json.loads(base64.b64decode(handle, validate=True))

@@ -22,14 +22,15 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from helpers.localaws.logs import stream as logs
+from helpers.localaws.logs.platform_lines import Report, platform
 from helpers.localaws.logs.stream import LogStream
 from helpers.localaws.runtime import worker
 from helpers.localaws.runtime.alarms import Alarms
+from helpers.localaws.runtime.model import Failure, FunctionVersion, Invocation, Result
 from helpers.localaws.runtime.packages import Package, remove_tree
 from helpers.localaws.runtime.raw_output import RawOutput
 from helpers.localaws.runtime.worker_process import MARK, WorkerProcess, kill_strays
@@ -41,49 +42,6 @@ TIME_OUT, OUT_OF_MEMORY = "time-out", "out of memory"
 FRAME_HEAD = struct.Struct(">cQI")
 
 
-@dataclass(frozen=True)
-class Function:
-    """What the executor must know of one version of a function."""
-
-    arn: str  # with the version, except for $LATEST
-    name: str
-    version: str
-    revision: str
-    handler: str
-    runtime: str
-    timeout_s: int
-    memory_mb: int
-    variables: dict[str, str]
-    role: str
-    account: str
-    region: str
-    log_group: str
-    package: bytes  # the zip file
-    logging_config: dict[str, str] = field(default_factory=dict, hash=False)
-
-    @property
-    def unqualified_arn(self) -> str:
-        return self.arn.removesuffix(f":{self.version}")
-
-
-@dataclass(frozen=True)
-class Result:
-    """How an invocation ended. `error` is the value of FunctionError, if any."""
-
-    payload: bytes
-    error: str | None = None
-    log_tail: bytes = b""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An invocation or an init phase that did not end with the handler's own answer."""
-
-    payload: bytes
-    status: str | None
-    error_type: str | None
-
-
 class Environment:
     """One execution environment of one version of a function.
 
@@ -93,7 +51,7 @@ class Environment:
 
     def __init__(
         self,
-        function: Function,
+        function: FunctionVersion,
         package: Package,
         folder: Path,
         credentials: dict[str, str],
@@ -110,7 +68,7 @@ class Environment:
         self.folder = folder
         self._alarms = alarms
         self._log = LogStream(function, may_write_logs)
-        self._platform = logs.platform(self._log, function)
+        self._platform = platform(self._log, function)
         self._process: WorkerProcess | None = None
         self._started_before = False
         self._max_memory_mb = 0
@@ -123,52 +81,39 @@ class Environment:
 
     # -- an invocation -----------------------------------------------------------------
 
-    def invoke(self, event: bytes, request_id: str, invoked_arn: str, headers: dict) -> Result:
-        """Run one invocation and write its log. `headers`: client context."""
+    def invoke(self, invocation: Invocation) -> Result:
+        """Run one invocation and write its log."""
         self.busy = True
         try:
-            return self._invoke(event, request_id, invoked_arn, headers)
+            return self._invoke(invocation)
         finally:
             self.busy = False
 
-    def _invoke(self, event: bytes, request_id: str, invoked_arn: str, headers: dict) -> Result:
+    def _invoke(self, invocation: Invocation) -> Result:
+        request_id = invocation.request_id
         self._log.begin()
         self._raw_output.begin()
         init_ms = self._make_ready(request_id)
         started = time.perf_counter()
         timeout_s = float(self.function.timeout_s)
-        failure = None
+        failure, payload = None, b""
         if self._process is None:
             failure = self._init("invoke", timeout_s, request_id)[1]
         self._platform.start(request_id)
         if failure is None:
             left_s = max(timeout_s - (time.perf_counter() - started), 0.0)
-            deadline_ms = int((time.time() + left_s) * 1000)
-            all_headers = {
-                "Lambda-Runtime-Aws-Request-Id": request_id,
-                "Lambda-Runtime-Invoked-Function-Arn": invoked_arn,
-                "Lambda-Runtime-Deadline-Ms": deadline_ms,
-                "Lambda-Runtime-Trace-Id": make_trace_id(),
-                "Content-Type": "application/json",
-                **headers,
-            }
-            payload, failure = self._exchange(event, all_headers, request_id, left_s)
+            payload, failure = self._exchange(invocation, left_s)
         duration_ms = (time.perf_counter() - started) * 1000
         if failure and failure.status == "timeout":
             duration_ms = timeout_s * 1000
         self._log.end_of_print()
         self._platform.end(request_id)
-        self._platform.report(
-            request_id,
-            duration_ms,
-            self._max_memory(),
-            init_ms,
-            failure and failure.status,
-            failure and failure.error_type,
-        )
-        if failure:
-            return Result(failure.payload, "Unhandled", self._log.tail())
-        return Result(payload, None, self._log.tail())
+        report = Report(request_id, duration_ms, self._max_memory(), init_ms)
+        if failure is None:
+            self._platform.report(report)
+            return Result(payload, None, self._log.tail())
+        self._platform.report(replace(report, status=failure.status, error_type=failure.error_type))
+        return Result(failure.payload, "Unhandled", self._log.tail())
 
     def _make_ready(self, request_id: str) -> float | None:
         """The init phase of a new environment: its duration in ms if it succeeds.
@@ -205,7 +150,8 @@ class Environment:
         self._stop_worker()
         if failure.status == "timeout":
             duration_ms = limit_s * 1000
-        self._platform.init_report(duration_ms, phase, failure.status, failure.error_type)
+        status = failure.status or "error"
+        self._platform.init_report(duration_ms, phase, status, failure.error_type)
         return duration_ms, failure
 
     def _failed_init(self, data: bytes) -> Failure:
@@ -214,21 +160,20 @@ class Environment:
         error_type = reported_error_type(json.loads(data)["errorType"])
         return Failure(self._as_aws(data), "error", error_type)
 
-    def _exchange(
-        self, event: bytes, headers: dict, request_id: str, limit_s: float
-    ) -> tuple[bytes, Failure | None]:
+    def _exchange(self, invocation: Invocation, limit_s: float) -> tuple[bytes, Failure | None]:
         """Hand the event to the worker and read until its answer."""
-        process = self._process
+        process, event = self._process, invocation.event
+        assert process is not None  # `_invoke` has just made sure of it
         with self._limit(limit_s, process):
             try:
-                head = json.dumps(headers).encode()
+                head = json.dumps(runtime_headers(invocation, limit_s)).encode()
                 process.stdin.write(struct.pack(">II", len(head), len(event)) + head + event)
                 process.stdin.flush()
             except OSError:
                 pass  # it died: the read below finds the end of its output
             kind, data = self._read_until_done(process, worker.RESULT, worker.ERROR)
         if kind is None:
-            failure = self._ended_early(request_id, process)
+            failure = self._ended_early(invocation.request_id, process)
             self._stop_worker()
             return b"", failure
         if len(data) > MAX_RESPONSE_BYTES:
@@ -354,7 +299,7 @@ class Environment:
 
 
 def worker_variables(
-    function: Function,
+    function: FunctionVersion,
     credentials: dict[str, str],
     endpoint_url: str,
     folder: Path,
@@ -403,6 +348,18 @@ def worker_variables(
         variables["SYSTEMROOT"] = os.environ["SYSTEMROOT"]
         variables["TEMP"] = variables["USERPROFILE"] = str(folder)
     return variables
+
+
+def runtime_headers(invocation: Invocation, left_s: float) -> dict[str, object]:
+    """What the runtime is told of an invocation that has `left_s` seconds (LS-044)."""
+    return {
+        "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+        "Lambda-Runtime-Invoked-Function-Arn": invocation.invoked_arn or invocation.function.arn,
+        "Lambda-Runtime-Deadline-Ms": int((time.time() + left_s) * 1000),
+        "Lambda-Runtime-Trace-Id": make_trace_id(),
+        "Content-Type": "application/json",
+        **invocation.headers,
+    }
 
 
 def library_folders() -> list[str]:
@@ -480,6 +437,6 @@ def response_too_large(status: str | None = None) -> Failure:
     return Failure(compact_json(payload), status, status and payload["errorType"])
 
 
-def compact_json(value: dict) -> bytes:
+def compact_json(value: dict[str, str]) -> bytes:
     """JSON as the Lambda service itself writes it: without blanks."""
     return json.dumps(value, separators=(",", ":")).encode()

@@ -16,7 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from helpers.localaws.runtime.alarms import Alarms
-from helpers.localaws.runtime.environment import Environment, Function, Result
+from helpers.localaws.runtime.environment import Environment
+from helpers.localaws.runtime.model import FunctionVersion, Invocation, Result
 from helpers.localaws.runtime.packages import Packages, remove_tree
 from helpers.localaws.runtime.worker_process import kill_strays
 
@@ -24,7 +25,7 @@ IDLE_LIMIT_S = 600.0
 SWEEP_EVERY_S = 30.0
 WATCH_EVERY_S = 0.1
 END_LIMIT_S = 5.0  # for invocations to end when their workers are killed
-ACCOUNT_CONCURRENCY = 100  # of invocations at once; AWS gives new accounts as few as 10
+MOST_AT_ONCE = 100  # of invocations at once; AWS gives new accounts as few as 10
 
 
 class Throttled(Exception):
@@ -52,8 +53,8 @@ class Executor:
         self,
         folder: Path,
         endpoint_url: str,
-        role_credentials: Callable[[Function], dict[str, str]],
-        may_write_logs: Callable[[Function], bool],
+        role_credentials: Callable[[FunctionVersion], dict[str, str]],
+        may_write_logs: Callable[[FunctionVersion], bool],
         forget_credentials: Callable[[dict[str, str]], None] = lambda variables: None,
     ) -> None:
         self._folder = folder
@@ -74,15 +75,7 @@ class Executor:
         self._alarms.set(SWEEP_EVERY_S, self._sweep)
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
-    def invoke(
-        self,
-        function: Function,
-        event: bytes,
-        request_id: str,
-        invoked_arn: str | None = None,
-        headers: dict | None = None,
-        reserved: int | None = None,
-    ) -> Result:
+    def invoke(self, invocation: Invocation, reserved: int | None = None) -> Result:
         """Invoke a function and wait for its answer.
 
         `reserved` is the function's reserved concurrency. Raises Throttled when that, or
@@ -90,24 +83,22 @@ class Executor:
         cannot be unpacked to a fault of ours: the environment is thrown away, for its worker
         may still hold an answer that belongs to nobody else.
         """
-        environment = self._lease(function, reserved)
+        environment = self._lease(invocation.function, reserved)
         try:
-            result = environment.invoke(
-                event, request_id, invoked_arn or function.arn, headers or {}
-            )
+            result = environment.invoke(invocation)
         except BaseException:
             self._release(environment, reusable=False)
             raise
         self._release(environment, reusable=True)
         return result
 
-    def _lease(self, function: Function, reserved: int | None) -> Environment:
+    def _lease(self, function: FunctionVersion, reserved: int | None) -> Environment:
         with self._lock:
             if self._stopped:
                 raise Stopped
             if reserved is not None and self._running[function.unqualified_arn] >= reserved:
                 raise Throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
-            if self._running.total() >= ACCOUNT_CONCURRENCY:
+            if self._running.total() >= MOST_AT_ONCE:
                 raise Throttled("ConcurrentInvocationLimitExceeded")
             self._running[function.unqualified_arn] += 1
             retired = self._use_revision(function)
@@ -121,14 +112,14 @@ class Executor:
                 self._running[function.unqualified_arn] -= 1
             raise
 
-    def _use_revision(self, function: Function) -> list[Environment]:
+    def _use_revision(self, function: FunctionVersion) -> list[Environment]:
         """The idle environments that run an older revision of the function."""
         if self._revisions.get(function.arn) == function.revision:
             return []
         self._revisions[function.arn] = function.revision
         return self._idle.pop(function.arn, [])
 
-    def _new_environment(self, function: Function) -> Environment:
+    def _new_environment(self, function: FunctionVersion) -> Environment:
         folder = self._folder / "environments" / str(next(self._numbers))
         with ExitStack() as undo:
             package = self._packages.borrow(function.arn, function.revision, function.package)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Collection
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 
@@ -43,6 +43,8 @@ class WorkerProcess:
             **own_process_group(),
         )
         self._seen = psutil.Process(self._process.pid)
+        assert self._process.stdin is not None  # both were asked for
+        assert self._process.stdout is not None
         self.stdin, self.stdout = self._process.stdin, self._process.stdout
 
     def has_ended(self) -> bool:
@@ -100,14 +102,14 @@ class WorkerProcess:
                 pass  # what was still to be written has no reader any more
 
 
-def own_process_group() -> dict:
+def own_process_group() -> dict[str, Any]:
     """Popen arguments that keep a terminal's Ctrl-C away from the workers."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 
-def is_over(process: subprocess.Popen) -> bool:
+def is_over(process: subprocess.Popen[bytes]) -> bool:
     """Whether a process has ended, without collecting the exit status of a POSIX process."""
     if os.name == "nt":
         return process.poll() is not None  # the open handle keeps the id

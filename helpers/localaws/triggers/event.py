@@ -1,19 +1,50 @@
-"""The event that an SQS trigger hands to a function, and the answer that it understands.
+"""The event that an SQS trigger hands to a function: a batch of messages as records.
 
-Keys and their order: scenarios LS-002 to LS-004 and LS-028. What an answer means:
-LS-009 to LS-013, and "Implementing partial batch responses" in the Lambda Developer Guide.
+Keys and their order: scenarios LS-002 to LS-004 and LS-028.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from functools import lru_cache
-from typing import Any
+from typing import Any, TypedDict
 
-from moto.events.models import EventPattern
+from helpers.localaws.queues.message import Message
 
-from helpers.localaws.queues.answers import system_attributes
+
+class Value(TypedDict, total=False):
+    """The value of a message attribute; the binary one in base64."""
+
+    stringValue: str
+    binaryValue: str
+
+
+class RecordAttribute(Value):
+    """A message attribute as the event shows it."""
+
+    stringListValues: list[str]
+    binaryListValues: list[str]
+    dataType: str
+
+
+class Checksum(TypedDict, total=False):
+    """That of the message attributes, if there are some."""
+
+    md5OfMessageAttributes: str | None
+
+
+class Record(Checksum):
+    """A message as the event shows it."""
+
+    messageId: str
+    receiptHandle: str
+    body: str
+    attributes: dict[str, str]
+    messageAttributes: dict[str, RecordAttribute]
+    md5OfBody: str
+    eventSource: str
+    eventSourceARN: str
+    awsRegion: str
 
 
 def make_event(records: list[bytes]) -> bytes:
@@ -21,185 +52,45 @@ def make_event(records: list[bytes]) -> bytes:
     return b'{"Records":[' + b",".join(records) + b"]}"
 
 
-def encode_record(record: dict[str, Any]) -> bytes:
+def encode_record(record: Record) -> bytes:
     """The JSON of one record."""
     return json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def make_record(message: Any, queue_arn: str, region: str, window_s: int) -> dict[str, Any]:
+def make_record(message: Message, queue_arn: str, region: str, window_s: int) -> Record:
+    """The record of a received message. `window_s`: the batching window of the trigger."""
     attributes = {n: make_attribute(a) for n, a in message.message_attributes.items()}
-    record = {
+    checksum: Checksum = {}
+    if attributes:
+        checksum["md5OfMessageAttributes"] = message.attribute_md5
+    elif window_s:
+        checksum["md5OfMessageAttributes"] = None  # LS-004: null with a batching window
+    return {
         "messageId": message.id,
         "receiptHandle": message.receipt_handle,
         "body": message.body,
-        "attributes": system_attributes(message),
+        "attributes": message.received_attributes(),
         "messageAttributes": attributes,
+        **checksum,
+        "md5OfBody": message.body_md5,
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": region,
     }
-    if attributes:
-        record["md5OfMessageAttributes"] = message.attribute_md5
-    elif window_s:
-        record["md5OfMessageAttributes"] = None  # LS-004: null with a batching window
-    record["md5OfBody"] = message.body_md5
-    record["eventSource"] = "aws:sqs"
-    record["eventSourceARN"] = queue_arn
-    record["awsRegion"] = region
-    return record
 
 
-def make_attribute(attribute: dict[str, Any]) -> dict[str, Any]:
+def make_attribute(attribute: dict[str, Any]) -> RecordAttribute:
     """One message attribute as the event shows it."""
-    made: dict[str, Any] = {}
+    value: Value = {}
     if attribute.get("StringValue") is not None:
-        made["stringValue"] = attribute["StringValue"]
+        value["stringValue"] = attribute["StringValue"]
     if attribute.get("BinaryValue") is not None:
-        value = attribute["BinaryValue"]
-        value = value if isinstance(value, bytes) else value.encode()
-        made["binaryValue"] = base64.b64encode(value).decode()
-    made["stringListValues"] = []
-    made["binaryListValues"] = []
-    made["dataType"] = attribute["DataType"]
-    return made
-
-
-def failed_ids(payload: bytes, batch_ids: set[str]) -> set[str]:
-    """The ids of the messages that a partial batch response reports as failed.
-
-    An answer that breaks the rules fails the whole batch, so that nothing is lost.
-    """
-    try:
-        answer = json.loads(payload)
-    except (ValueError, RecursionError):
-        return batch_ids
-    failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
-    if not failures:
-        return set()
-    try:
-        reported = {failure["itemIdentifier"] for failure in failures}
-    except (KeyError, TypeError):
-        return batch_ids
-    return reported if reported <= batch_ids else batch_ids
-
-
-# -- filters ---------------------------------------------------------------------------
-
-TEXT_OPERATORS = {"cidr", "equals-ignore-case", "prefix", "suffix", "wildcard"}
-SIGNS = ("<", "<=", "=", ">=", ">")
-
-
-def is_valid_pattern(pattern: Any) -> bool:
-    """Whether AWS takes a filter pattern: an object whose leaves are lists (LS-025)."""
-    try:
-        return _is_node(json.loads(pattern))
-    except (TypeError, ValueError, RecursionError):
-        return False
-
-
-def _is_node(node: Any) -> bool:
-    return isinstance(node, dict) and bool(node) and all(map(_is_rule, node, node.values()))
-
-
-def _is_rule(key: str, value: Any) -> bool:
-    if isinstance(value, dict) and key != "$or":
-        return _is_node(value)
-    check = _is_node if key == "$or" else _is_leaf
-    return isinstance(value, list) and bool(value) and all(map(check, value))
-
-
-def _is_leaf(value: Any) -> bool:
-    """A value to compare with, or one operator, such as {"prefix": "us-"}."""
-    if isinstance(value, dict):
-        return len(value) == 1 and all(map(_is_operation, value, value.values()))
-    return not isinstance(value, list)
-
-
-def _is_operation(operator: str, operand: Any) -> bool:
-    """An operator with an operand of the kind that it compares with."""
-    if operator == "exists":
-        return isinstance(operand, bool)
-    if operator == "numeric":
-        return _is_range(operand)
-    if operator == "anything-but":
-        values = operand if isinstance(operand, list) else [operand]
-        return _is_text_operation(operand) or not any(isinstance(v, (dict, list)) for v in values)
-    return _is_text_operation({operator: operand})
-
-
-def _is_range(operand: Any) -> bool:
-    """One or two comparisons, such as [">", 0, "<=", 5]."""
-    return (
-        isinstance(operand, list)
-        and len(operand) in (2, 4)
-        and all(sign in SIGNS for sign in operand[::2])
-        and all(type(bound) in (int, float) for bound in operand[1::2])
-    )
-
-
-def _is_text_operation(value: Any) -> bool:
-    if not isinstance(value, dict) or len(value) != 1:
-        return False
-    ((operator, operand),) = value.items()
-    if isinstance(operand, dict) and operator in ("prefix", "suffix"):
-        operand = operand.get("equals-ignore-case") if len(operand) == 1 else None
-        return isinstance(operand, str)
-    texts = operand if isinstance(operand, list) else [operand]
-    return operator in TEXT_OPERATORS and all(isinstance(text, str) for text in texts)
-
-
-def matches(record: dict[str, Any], patterns: list[str]) -> bool:
-    """Whether a record passes one of the filter patterns (LS-023, LS-024).
-
-    The operators are those of moto's EventBridge. Other than EventBridge it does not look
-    into lists of objects. A body that is nested too deeply to be looked into matches nothing.
-    """
-    try:
-        return not patterns or any(_matches_one(record, pattern) for pattern in patterns)
-    except RecursionError:
-        return False
-
-
-class Pattern(EventPattern):
-    """moto's pattern, with a difference between true and 1 as JSON has it."""
-
-    def _does_item_match_filters(self, item: Any, filters: list[Any]) -> bool:
-        items = item if isinstance(item, list) and item else [item]
-        matches_one = super()._does_item_match_filters
-        return any(
-            matches_one(each, [rule for rule in filters if _is_comparable(each, rule)])
-            for each in items
-        )
-
-
-def _is_comparable(value: Any, rule: Any) -> bool:
-    if isinstance(rule, dict):
-        return not (isinstance(value, bool) and "numeric" in rule)
-    return isinstance(value, bool) == isinstance(rule, bool)
-
-
-def _matches_one(record: dict[str, Any], pattern: str) -> bool:
-    """Body and pattern must have the same format: both JSON objects, or both plain text.
-
-    Source: "Lambda event filtering", Lambda Developer Guide. A pattern that says nothing of
-    the body takes it in any format.
-    """
-    rules, wanted = _read_pattern(pattern)
-    seen = _with_body_as_object(record) if wanted else record
-    if wanted and type(seen["body"]) not in wanted:
-        return False
-    return rules.matches_event(seen)
-
-
-@lru_cache(maxsize=1_000)
-def _read_pattern(pattern: str) -> tuple[Pattern, set[type]]:
-    """A pattern, and the formats of the body that it is for: dict, str, both or none."""
-    node = json.loads(pattern)
-    parts = [node, *node.get("$or", [])]
-    formats = {dict if isinstance(part["body"], dict) else str for part in parts if "body" in part}
-    return Pattern.load(pattern), formats
-
-
-def _with_body_as_object(record: dict[str, Any]) -> dict[str, Any]:
-    try:
-        body = json.loads(record["body"])
-    except (ValueError, RecursionError):
-        return record
-    return {**record, "body": body} if isinstance(body, dict) else record
+        data = attribute["BinaryValue"]
+        data = data if isinstance(data, bytes) else data.encode()
+        value["binaryValue"] = base64.b64encode(data).decode()
+    return {
+        **value,
+        "stringListValues": [],
+        "binaryListValues": [],
+        "dataType": attribute["DataType"],
+    }

@@ -7,22 +7,23 @@ messages inside SendMessage and spoil their receive counts.
 
 from __future__ import annotations
 
-import json
-import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from moto.awslambda.exceptions import (
     InvalidParameterValueException,
-    LambdaClientError,
     UnknownFunctionException,
 )
 from moto.awslambda.models import EventSourceMapping
-from moto.sqs.models import sqs_backends
 
-from helpers.localaws.common.errors import NotFound, ResourceConflict
-from helpers.localaws.permissions.roles import role_allows
-from helpers.localaws.triggers.event import is_valid_pattern
+from helpers.localaws.common import arns
+from helpers.localaws.common.errors import conflict, in_use, not_found, violation
+from helpers.localaws.permissions.roles import Role
+from helpers.localaws.runtime.kept_function import FindFunction, KeptFunction
+from helpers.localaws.runtime.model import Result
+from helpers.localaws.triggers.filters import is_valid_pattern
 from helpers.localaws.triggers.poller import Poller
 
 TRANSITION_S = 1.0  # AWS needs some seconds, up to a minute
@@ -98,38 +99,49 @@ def without_empty_filters(criteria: dict[str, Any] | None) -> dict[str, Any] | N
     return criteria if criteria and criteria.get("Filters") else None
 
 
-class MappingsMixin:
-    """The part of the Lambda backend that keeps mappings and their pollers."""
+class Triggers:
+    """The mappings of one account and region, and their pollers.
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
+    `get_function(name or ARN)` and `run(function, event, request_id)` are Lambda's, and
+    `queues()` gives SQS of the same account and region: a poller uses them too. `changing` is
+    held from the look at mappings and functions to the change of a mapping.
+    """
+
+    def __init__(
+        self,
+        region: str,
+        account: str,
+        get_function: FindFunction,
+        run: Callable[[KeptFunction, bytes, str], Result],
+        queues: Callable[[], Any],
+        changing: AbstractContextManager[Any],
+    ) -> None:
+        self.get_function = get_function
+        self.run = run
+        self.by_uuid: dict[str, Mapping] = {}
+        self._where = {"RegionName": region, "AccountId": account}
+        self._queues = queues
+        self._changing = changing
         self._pollers: dict[str, Poller] = {}
-        self._changing = threading.Lock()  # held from the look at the mappings to their change
 
     @property
     def sqs(self) -> Any:
-        return sqs_backends[self.account_id][self.region_name]
+        return self._queues()
 
-    def create_event_source_mapping(self, spec: dict[str, Any]) -> Mapping:
-        check_source(spec)
-        function = self._function_of(spec["FunctionName"])
-        check_settings(spec, spec["EventSourceArn"])
-        self._check_queue(function, spec["EventSourceArn"])
+    def create(self, spec: dict[str, Any]) -> Mapping:
         with self._changing:
-            self._check_not_mapped_yet(spec["EventSourceArn"], spec["FunctionName"], function)
-            mapping = Mapping(
-                {
-                    **spec,
-                    "RegionName": self.region_name,
-                    "AccountId": self.account_id,
-                    "FunctionArn": arn_as_given(function, spec["FunctionName"]),
-                }
-            )
+            check_source(spec)
+            function = self._function_of(spec["FunctionName"])
+            check_settings(spec, spec["EventSourceArn"])
+            self._check_queue(function, spec["EventSourceArn"])
+            arn = arn_as_given(function, spec["FunctionName"])
+            self._check_not_mapped_yet(spec["EventSourceArn"], arn, function.function_name)
+            mapping = Mapping({**spec, **self._where, "FunctionArn": arn})
             self._pollers[mapping.uuid] = Poller(self, mapping)
-            self._event_source_mappings[mapping.uuid] = mapping
+            self.by_uuid[mapping.uuid] = mapping
         return mapping
 
-    def update_event_source_mapping(self, uuid: str, spec: dict[str, Any]) -> Mapping:
+    def update(self, uuid: str, spec: dict[str, Any]) -> Mapping:
         with self._changing:
             mapping = self._known_mapping(uuid, "update")
             merged = {
@@ -146,7 +158,7 @@ class MappingsMixin:
             self._pollers[uuid].wake()
         return mapping
 
-    def delete_event_source_mapping(self, uuid: str) -> Mapping:
+    def delete(self, uuid: str) -> Mapping:
         with self._changing:
             mapping = self._known_mapping(uuid, "delete")
             mapping.deleted = True
@@ -154,63 +166,63 @@ class MappingsMixin:
             self._pollers.pop(uuid).wake()
         return mapping
 
-    def get_event_source_mapping(self, uuid: str) -> Mapping | None:
+    def get(self, uuid: str) -> Mapping | None:
         self._forget_deleted()
-        return self._event_source_mappings.get(uuid)
+        return self.by_uuid.get(uuid)
 
-    def list_event_source_mappings(
-        self, event_source_arn: str | None, function_name: str | None
-    ) -> list[Mapping]:
+    def find(self, event_source_arn: str | None, function_name: str | None) -> list[Mapping]:
         self._forget_deleted()
-        found = list(self._event_source_mappings.values())
+        found = list(self.by_uuid.values())
         if event_source_arn:
             found = [m for m in found if m.event_source_arn == event_source_arn]
         if function_name:
             try:
                 arn = self.get_function(function_name).function_arn
             except UnknownFunctionException:
-                arn = f":function:{function_name.rsplit(':function:', 1)[-1]}"
+                own_part = arns.qualified(*arns.function_and_qualifier(function_name))
+                arn = f":function:{own_part}"
             found = [m for m in found if m.function_arn.endswith(arn)]
         return found
 
-    def stop_mappings(self) -> None:
-        for mapping in list(self._event_source_mappings.values()):
+    def stop(self) -> None:
+        """End all pollers."""
+        for mapping in list(self.by_uuid.values()):
             mapping.deleted = True
         for poller in list(self._pollers.values()):
             poller.wake()
 
-    def check_visibility_of_sources(self, function: Any, timeout_s: int) -> None:
+    def check_visibility_of_sources(self, function: KeptFunction, timeout_s: int) -> None:
         """A function's new time-out must fit the queues that trigger it (G-01)."""
-        for mapping in list(self._event_source_mappings.values()):
+        for mapping in list(self.by_uuid.values()):
             queue = self.sqs.queue_by_arn(mapping.event_source_arn)
             mine = f"{mapping.function_arn}:".startswith(f"{function.function_arn}:")
             if mine and queue is not None and not mapping.deleted:
                 check_visibility(queue, timeout_s)
 
     def _forget_deleted(self) -> None:
-        for uuid, mapping in list(self._event_source_mappings.items()):
+        for uuid, mapping in list(self.by_uuid.items()):
             if mapping.deleted and mapping.state != "Deleting":
-                self._event_source_mappings.pop(uuid, None)
+                self.by_uuid.pop(uuid, None)
 
     def _known_mapping(self, uuid: str, purpose: str) -> Mapping:
         """The mapping to update or delete; not while it is changing its state (G-08)."""
-        mapping = self.get_event_source_mapping(uuid)
+        mapping = self.get(uuid)
         if mapping is None:
-            raise NotFound("The resource you requested does not exist.")
+            raise not_found("The resource you requested does not exist.")
         if mapping.in_passing:
-            raise InUse(f"Cannot {purpose} the event source mapping because it is in use.")
+            raise in_use(f"Cannot {purpose} the event source mapping because it is in use.")
         return mapping
 
-    def _function_of(self, name: str) -> Any:
+    def _function_of(self, name: str) -> KeptFunction:
         try:
             return self.get_function(name)
         except UnknownFunctionException:
             raise InvalidParameterValueException("Function does not exist") from None
 
-    def _check_queue(self, function: Any, queue_arn: str) -> None:
+    def _check_queue(self, function: KeptFunction, queue_arn: str) -> None:
         """What Lambda tries with the function's role while it creates a mapping (G-02, LS-017)."""
         for action in ("ReceiveMessage", "DeleteMessage"):
-            if not role_allows(self.account_id, function.role, f"sqs:{action}", queue_arn):
+            if not Role.of(function).allows(f"sqs:{action}", on=queue_arn):
                 raise InvalidParameterValueException(
                     f"The function execution role does not have permissions to call {action} on SQS"
                 )
@@ -223,27 +235,20 @@ class MappingsMixin:
             )
         check_visibility(queue, int(function.timeout))
 
-    def _check_not_mapped_yet(self, queue_arn: str, name: str, function: Any) -> None:
-        arn = arn_as_given(function, name)
-        for other in self.list_event_source_mappings(queue_arn, None):
-            if other.function_arn == arn and not other.deleted:
-                raise ResourceConflict(
+    def _check_not_mapped_yet(self, queue_arn: str, function_arn: str, function_name: str) -> None:
+        for other in self.find(queue_arn, None):
+            if other.function_arn == function_arn and not other.deleted:
+                raise conflict(
                     f'An event source mapping with SQS arn (" {queue_arn} ") and function '
-                    f'(" {function.function_name} ") already exists. Please update or delete '
+                    f'(" {function_name} ") already exists. Please update or delete '
                     f"the existing mapping with UUID {other.uuid}"
                 )
 
 
-class InUse(LambdaClientError):
-    def __init__(self, message: str) -> None:
-        super().__init__("ResourceInUseException", message)
-
-
-def arn_as_given(function: Any, name: str) -> str:
+def arn_as_given(function: KeptFunction, name: str) -> str:
     """The function's ARN with the qualifier that the caller wrote, if any (LS-077)."""
-    bare = function.function_arn.split(":function:")[0] + f":function:{function.function_name}"
-    qualifier = name.rsplit(":function:", maxsplit=1)[-1].partition(":")[2]
-    return f"{bare}:{qualifier}" if qualifier else bare
+    _, qualifier = arns.function_and_qualifier(name)
+    return arns.qualified(arns.unqualified(function.function_arn), qualifier)
 
 
 def apply_settings(mapping: Mapping, spec: dict[str, Any]) -> None:
@@ -276,7 +281,7 @@ def check_source(spec: dict[str, Any]) -> None:
         )
     if spec.get("StartingPosition"):
         raise InvalidParameterValueException("StartingPosition is not valid for SQS event sources.")
-    if ":sqs:" not in spec["EventSourceArn"]:
+    if arns.service(spec["EventSourceArn"]) != "sqs":
         raise InvalidParameterValueException("Unrecognized event source.")
 
 
@@ -298,11 +303,8 @@ def check_settings(spec: dict[str, Any], queue_arn: str) -> None:
          (spec.get("ScalingConfig") or {}).get("MaximumConcurrency", 2), 1000),
     ):  # fmt: skip
         if value > highest:
-            raise LambdaClientError(
-                "ValidationException",
-                f"1 validation error detected: Value '{value}' at '{where}' failed to satisfy "
-                f"constraint: Member must have value less than or equal to {highest}",
-            )
+            constraint = f"Member must have value less than or equal to {highest}"
+            raise violation(value, where, constraint)
     filters = (spec.get("FilterCriteria") or {}).get("Filters", [])
     if not all(is_valid_pattern(each.get("Pattern")) for each in filters):
         raise InvalidParameterValueException("Invalid filter pattern definition.")
@@ -315,15 +317,3 @@ def check_visibility(queue: Any, timeout_s: int) -> None:
             f"Queue visibility timeout: {queue.visibility_timeout} seconds is less than "
             f"Function timeout: {timeout_s} seconds"
         )
-
-
-class ResponsesMixin:
-    """The part of the Lambda responses that concerns mappings."""
-
-    def create_event_source_mapping(self) -> Any:
-        mapping = self.backend.create_event_source_mapping(self.json_body)
-        return 202, {"status": 202}, json.dumps(mapping.get_configuration())
-
-    def delete_event_source_mapping(self) -> Any:
-        mapping = self.backend.delete_event_source_mapping(self.path.split("/")[-1])
-        return 202, {"status": 202}, json.dumps(mapping.get_configuration())

@@ -14,20 +14,19 @@ import time
 import traceback
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
-from helpers.localaws.permissions.roles import role_allows
+from helpers.localaws.permissions.roles import Role
+from helpers.localaws.queues.backend import Queue
+from helpers.localaws.queues.message import Message
 from helpers.localaws.queues.message_store import now_ms
 from helpers.localaws.runtime.executor import Stopped, Throttled
-from helpers.localaws.triggers.event import (
-    encode_record,
-    failed_ids,
-    make_event,
-    make_record,
-    matches,
-)
+from helpers.localaws.runtime.model import Result
+from helpers.localaws.triggers.event import encode_record, make_event, make_record
+from helpers.localaws.triggers.filters import matches
+from helpers.localaws.triggers.partial_batch_response import failed_ids
 
 # AWS starts with five concurrent invocations and adds up to 300 a minute while there is a
 # backlog. One machine gains nothing from more, so here it stays at the first five.
@@ -39,17 +38,45 @@ MAX_CONCURRENCY = 1000
 MARGIN_MS = 50
 
 
+class Polled(Protocol):
+    """What a poller must know of its mapping, at each moment anew."""
+
+    uuid: str
+    deleted: bool
+    event_source_arn: str
+    function_arn: str
+    batch_size: int
+    max_batch_window: int  # in s
+    scaling_config: dict[str, int] | None
+    function_response_types: list[str] | None
+
+    @property
+    def polling(self) -> bool: ...
+    @property
+    def patterns(self) -> list[str]: ...
+    def seconds_to_next_state(self) -> float: ...
+
+
+class Functions(Protocol):
+    """What a poller needs of Lambda, which finds functions and runs them, and of SQS."""
+
+    @property
+    def sqs(self) -> Any: ...
+    def get_function(self, name: str) -> Any: ...
+    def run(self, function: Any, event: bytes, request_id: str) -> Result: ...
+
+
 class Delivery(NamedTuple):
     """A received message and its record of the event, as JSON."""
 
-    message: Any
+    message: Message
     record: bytes
 
 
 class Poller:
     """Runs one mapping from its creation to its deletion, in threads of its own."""
 
-    def __init__(self, backend: Any, mapping: Any) -> None:
+    def __init__(self, backend: Functions, mapping: Polled) -> None:
         self._backend = backend
         self._mapping = mapping
         self._wake = threading.Event()
@@ -64,7 +91,7 @@ class Poller:
         self._wake.set()
         queue = self._queue()
         if queue is not None:
-            queue.store.wake()
+            queue.wake()
 
     def _run(self) -> None:
         while not self._mapping.deleted:
@@ -82,12 +109,12 @@ class Poller:
             return
         queue, function = self._queue(), self._function()
         self._say(self._find_obstacle(queue, function))
-        if self._obstacle:
+        if queue is None or self._obstacle:
             self._wake.wait(PAUSE_S)
         else:
             self._poll(queue, function)
 
-    def _find_obstacle(self, queue: Any, function: Any) -> str:
+    def _find_obstacle(self, queue: Queue | None, function: Any) -> str:
         """Why nothing can be received now; empty when it can."""
         if queue is None:
             return "the queue does not exist"
@@ -104,7 +131,7 @@ class Poller:
             print(f"Trigger on {arn}: {obstacle or 'goes on'}", file=sys.stderr, flush=True)
             self._obstacle = obstacle
 
-    def _queue(self) -> Any:
+    def _queue(self) -> Queue | None:
         return self._backend.sqs.queue_by_arn(self._mapping.event_source_arn)
 
     def _function(self) -> Any:
@@ -115,14 +142,12 @@ class Poller:
         return None if function.pending else function
 
     @staticmethod
-    def _may(action: str, function: Any, queue: Any) -> bool:
-        return role_allows(
-            function.account_id, function.role, f"sqs:{action}Message", queue.queue_arn
-        )
+    def _may(action: str, function: Any, queue: Queue) -> bool:
+        return Role.of(function).allows(f"sqs:{action}Message", on=queue.queue_arn)
 
     # -- one batch ---------------------------------------------------------------------
 
-    def _poll(self, queue: Any, function: Any) -> None:
+    def _poll(self, queue: Queue, function: Any) -> None:
         """Wait for room and for messages, and hand a batch over."""
         if not self._wait_for_room(PAUSE_S):
             return
@@ -142,7 +167,7 @@ class Poller:
         scaling = self._mapping.scaling_config or {}
         return scaling.get("MaximumConcurrency", OPENING_CONCURRENCY)
 
-    def _collect(self, queue: Any) -> list[Any]:
+    def _collect(self, queue: Queue) -> list[Message]:
         """Up to BatchSize messages, waiting for more until the batching window is over.
 
         A batch leaves before its first message is visible again: else it might be in it twice.
@@ -159,13 +184,13 @@ class Poller:
             batch += more
         return batch
 
-    def _receive(self, queue: Any, count: int, wait_s: float) -> list[Any]:
+    def _receive(self, queue: Queue, count: int, wait_s: float) -> list[Message]:
         return queue.receive(count, wait_s, give_up=lambda: self._to_stop(queue))
 
-    def _to_stop(self, queue: Any) -> bool:
-        return self._wake.is_set() or queue.store.closed or not self._mapping.polling
+    def _to_stop(self, queue: Queue) -> bool:
+        return self._wake.is_set() or queue.is_deleted or not self._mapping.polling
 
-    def _matching(self, queue: Any, function: Any, batch: list[Any]) -> list[Delivery]:
+    def _matching(self, queue: Queue, function: Any, batch: list[Message]) -> list[Delivery]:
         """What the filter lets through, as records; the rest is deleted (LS-023)."""
         patterns, window_s = self._mapping.patterns, self._mapping.max_batch_window
         passed, others = [], []
@@ -178,7 +203,7 @@ class Poller:
         self._delete(queue, function, others)
         return passed
 
-    def _hand_over(self, queue: Any, parts: list[list[Delivery]]) -> None:
+    def _hand_over(self, queue: Queue, parts: list[list[Delivery]]) -> None:
         if not parts:
             return
         place = object()
@@ -195,7 +220,7 @@ class Poller:
             self._busy.discard(place)
             self._room.notify_all()
 
-    def _process(self, queue: Any, parts: list[list[Delivery]], place: object) -> None:
+    def _process(self, queue: Queue, parts: list[list[Delivery]], place: object) -> None:
         """Invoke for each part in turn. After a failure the rest comes back with it."""
         try:
             for part in parts:
@@ -206,7 +231,7 @@ class Poller:
         finally:
             self._leave(place)
 
-    def _process_part(self, queue: Any, part: list[Delivery]) -> bool:
+    def _process_part(self, queue: Queue, part: list[Delivery]) -> bool:
         """Whether every message was handled."""
         function = self._function()
         if function is None:
@@ -220,7 +245,7 @@ class Poller:
         self._delete(queue, function, done)
         return not failed
 
-    def _invoke(self, function: Any, event: bytes, until_ms: int) -> Any:
+    def _invoke(self, function: Any, event: bytes, until_ms: int) -> Result | None:
         """Invoke once; while throttled, again until the messages are visible again.
 
         None when the function never ran.
@@ -246,11 +271,11 @@ class Poller:
             return set()
         return failed_ids(payload, ids)
 
-    def _delete(self, queue: Any, function: Any, messages: list[Any]) -> None:
+    def _delete(self, queue: Queue, function: Any, messages: list[Message]) -> None:
         """Delete messages, if the function's role allows it; else they come back."""
         if messages and self._may("Delete", function, queue):
             for message in messages:
-                queue.store.delete(message.id, message.approximate_receive_count)
+                queue.delete(message)
 
 
 def visible_again_ms(part: list[Delivery]) -> int:
@@ -258,12 +283,12 @@ def visible_again_ms(part: list[Delivery]) -> int:
     return min(delivery.message.due for delivery in part)
 
 
-def time_of_leaving(message: Any) -> int:
+def time_of_leaving(message: Message) -> int:
     """When a batch with this message leaves at the latest, in ms since the epoch."""
     return message.due - MARGIN_MS
 
 
-def is_visible_again(queue: Any, part: list[Delivery]) -> bool:
+def is_visible_again(queue: Queue, part: list[Delivery]) -> bool:
     """Whether somebody else may have received a part of a batch while it waited for its turn.
 
     With a visibility timeout of 0 s a message is never hidden, and nothing waits.
