@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 from filelock import FileLock
@@ -257,7 +257,7 @@ def is_alive(server: Server) -> bool:
     return ask(server, "GET").get("id") == server.id
 
 
-def ask(server: Server, method: str) -> dict:
+def ask(server: Server, method: str) -> dict[str, Any]:
     """Ask the status page; {} when nothing that we know answers within 5 s."""
     call = urllib.request.Request(
         server.endpoint_url + STATUS_PATH,
@@ -303,7 +303,7 @@ def launch(open_to_all: bool) -> Server:
     )
 
 
-def detached() -> dict:
+def detached() -> dict[str, Any]:
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
         return {"creationflags": flags}

@@ -88,8 +88,8 @@ class Access:
         try:
             given = signatures.read(environ)
         except signatures.Incomplete as error:
-            fault = INCOMPLETE._replace(message=str(error))
-            return refusal(environ, service_of(environ), fault)
+            incomplete = INCOMPLETE._replace(message=str(error))
+            return refusal(environ, service_of(environ), incomplete)
         if given is None:
             return refusal(environ, service_of(environ), NO_SIGNATURE)
         found = self._find(given)

@@ -68,7 +68,7 @@ class Application:
             self._services = Services(self._folder, self.endpoint_url)
         return create_backend_app(service)
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         answer = refuse_page(environ)
         if answer is None and environ.get("PATH_INFO", "").startswith(OWN_PAGES):
             return self._own_page(environ, start_response)
@@ -82,7 +82,7 @@ class Application:
         return self._call(caller, environ, start_response)
 
     def _call(
-        self, caller: Caller, environ: dict[str, Any], start_response: Callable
+        self, caller: Caller, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         """A call of an AWS API by somebody who may call."""
         held: list[Any] = []
@@ -104,7 +104,7 @@ class Application:
         start_response(*held)
         return body
 
-    def _own_page(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+    def _own_page(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not self._access.holds_key(environ):
             return reply(plain_answer(403, CLOSED), environ, start_response)
         if environ["PATH_INFO"] == STATUS_PATH:
@@ -122,7 +122,7 @@ class Application:
             self._services.stop()
 
 
-def reply(answer: Answer, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+def reply(answer: Answer, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Send an answer of our own. A body that was not read for it is read away."""
     if BODY not in environ and environ.get("CONTENT_LENGTH", "0") != "0":
         environ[REFUSED_UNREAD] = True

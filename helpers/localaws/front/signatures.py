@@ -77,7 +77,7 @@ def read_header(environ: dict[str, Any], header: str) -> Signature:
         missing.append(
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
         )
-    if missing:
+    if missing or time is None:
         raise Incomplete(f"{' '.join(missing)} Authorization={ALGORITHM}")
     return Signature(
         *read_scope(parts["Credential"]),
