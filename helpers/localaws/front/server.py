@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from helpers.localaws.settings import MOTO, STATUS_PATH
 
@@ -28,6 +28,8 @@ from helpers.localaws.front.connections import MAX_HEADER_BYTES, REFUSED_UNREAD,
 from helpers.localaws.front.protocols import BODY, Answer, make_answer, plain_answer, read_body
 from helpers.localaws.permissions import iam, sts
 from helpers.localaws.runtime.packages import remove_tree
+
+StartResponse: TypeAlias = Callable[..., Any]
 
 HOST = "127.0.0.1"
 THREADS = 200  # each long poll and each running Invoke holds one
@@ -68,7 +70,7 @@ class Application:
             self._services = Services(self._folder, self.endpoint_url)
         return create_backend_app(service)
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         answer = refuse_page(environ)
         if answer is None and environ.get("PATH_INFO", "").startswith(OWN_PAGES):
             return self._own_page(environ, start_response)
@@ -82,7 +84,7 @@ class Application:
         return self._call(caller, environ, start_response)
 
     def _call(
-        self, caller: Caller, environ: dict[str, Any], start_response: Callable[..., Any]
+        self, caller: Caller, environ: dict[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
         """A call of an AWS API by somebody who may call."""
         held: list[Any] = []
@@ -104,7 +106,7 @@ class Application:
         start_response(*held)
         return body
 
-    def _own_page(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def _own_page(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if not self._access.holds_key(environ):
             return reply(plain_answer(403, CLOSED), environ, start_response)
         if environ["PATH_INFO"] == STATUS_PATH:
@@ -122,7 +124,9 @@ class Application:
             self._services.stop()
 
 
-def reply(answer: Answer, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def reply(
+    answer: Answer, environ: dict[str, Any], start_response: StartResponse
+) -> Iterable[bytes]:
     """Send an answer of our own. A body that was not read for it is read away."""
     if BODY not in environ and environ.get("CONTENT_LENGTH", "0") != "0":
         environ[REFUSED_UNREAD] = True
