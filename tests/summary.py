@@ -23,6 +23,7 @@ TEST_BY_TEST = (
     "tests/test_live.py",
     "tests/localaws/test_access.py",
     "tests/localaws/test_lifecycle.py",
+    "tests/localaws/test_properties.py",
     "tests/localaws/test_robustness.py",
     "tests/localaws/test_storm.py",
 )

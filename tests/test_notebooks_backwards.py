@@ -11,8 +11,8 @@ import pytest
 from helpers.localaws import lifecycle
 from tests.notebook_files import NAMES, code_cells, read, run_whole
 
-LATEST_FIRST = NAMES[-2::-1]  # the clean-up would leave nothing
-HALVES = {"odd": LATEST_FIRST[::2], "even": LATEST_FIRST[1::2]}
+LATEST_FIRST, CLEAN_UP = NAMES[-2::-1], NAMES[-1]
+HALVES = {"odd": [*LATEST_FIRST[::2], CLEAN_UP], "even": [*LATEST_FIRST[1::2], CLEAN_UP]}
 
 
 def solution_of(name: str) -> int:
