@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import astuple
+from datetime import datetime
 from pathlib import Path
 from unittest import mock
 
@@ -15,9 +16,11 @@ from botocore.exceptions import ClientError
 from tenacity import wait_none
 
 from helpers import charts, checks, clean_up, course, logs, steps, waiting
-from helpers.account import target, things
+from helpers.account import clock, target, things
 from helpers.account.target import WrongSetting
 from helpers.localaws import lifecycle
+from helpers.localaws.rehearsal.conditions import Conditions
+from helpers.localaws.settings import LikeAws
 from tests.conftest import fresh_prefix
 
 SERVICES = ("sqs", "iam", "lambda", "logs", "sts", "s3")
@@ -128,10 +131,12 @@ def test_a_rehearsal_is_a_local_aws_of_its_own(environment, tmp_path) -> None:
     try:
         found = target.connect()
         assert found.name == "rehearsal"
+        off_s = Conditions(LikeAws("hostile", 42, 10.0)).clock_off_s()
         assert found.description == (
-            "rehearsal of AWS on this computer (profile hostile, seed 42, scale 10; account "
-            "123456789012, us-east-1)"
+            f"rehearsal of AWS on this computer (profile hostile, seed 42, scale 10, clock off by "
+            f"{off_s:g} s; account 123456789012, us-east-1)"
         )
+        assert time.time() - datetime.now().timestamp() == pytest.approx(off_s, abs=1)
         assert target.connect() == found  # it is found again
         assert os.environ["LOCALAWS_FOLDER"] == str(tmp_path)
         assert lifecycle.find() is None  # the plain local AWS is another one
@@ -142,6 +147,7 @@ def test_a_rehearsal_is_a_local_aws_of_its_own(environment, tmp_path) -> None:
         assert said.startswith("Rehearsal (profile hostile, seed 42, scale 10): ")
         assert "1 call before its queue was there" in said
     finally:
+        clock.set_off(0)
         lifecycle.stop_rehearsals()
 
 

@@ -23,7 +23,7 @@ import boto3
 from botocore.exceptions import ClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
-from helpers.account import sentences
+from helpers.account import clock, sentences
 from helpers.localaws import keys, lifecycle, settings
 from helpers.localaws.keys import AccessKey
 
@@ -68,6 +68,7 @@ def connect() -> Target:
     """
     wanted = os.environ.get("SQS_COURSE_TARGET") or "local"
     prefix()
+    clock.set_off(0)
     if wanted == "local":
         return connect_local()
     if wanted == "rehearsal":
@@ -115,7 +116,12 @@ def connect_rehearsal() -> Target:
     use_endpoint(server.endpoint_url, server.key)
     sentences.watch(server)
     account = account_id()
-    where = f"rehearsal of AWS on this computer ({options.words}; account {account}, {REGION})"
+    off_s = lifecycle.ask(server, "GET").get("clock_off_s", 0.0)
+    clock.set_off(off_s)
+    where = (
+        f"rehearsal of AWS on this computer ({options.words}, clock off by {off_s:g} s; account "
+        f"{account}, {REGION})"
+    )
     return Target("rehearsal", where, account, REGION, note)
 
 

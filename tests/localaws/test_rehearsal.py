@@ -114,6 +114,13 @@ def test_scale_multiplies_delays():
     assert twice.delay_s("queue gone", "q") == pytest.approx(2 * once.delay_s("queue gone", "q"))
 
 
+def test_the_learner_s_clock_is_off_by_what_the_seed_says():
+    clocks = {Conditions(OPTIONS._replace(seed=seed)).clock_off_s() for seed in range(200)}
+    assert -5 <= min(clocks) < -4
+    assert 4 < max(clocks) <= 5
+    assert Conditions(OPTIONS).clock_off_s() == Conditions(OPTIONS._replace(scale=2)).clock_off_s()
+
+
 # -- the parts, on a virtual clock ----------------------------------------------------------
 
 

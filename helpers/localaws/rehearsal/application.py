@@ -43,6 +43,7 @@ class RehearsalApplication(Application):
         self._effects = install(self._conditions)
         self._told = False
         self._starting = threading.Lock()
+        about = {**about, "clock_off_s": self._conditions.clock_off_s()}
         super().__init__(about, folder, access)
 
     def _call(

@@ -11,7 +11,7 @@ from typing import Any
 
 from helpers.localaws.front.protocols import Answer, Call, read_object
 from helpers.localaws.rehearsal import draws
-from helpers.localaws.rehearsal.profiles import CHANCES, DELAYS, quantile
+from helpers.localaws.rehearsal.profiles import CHANCES, CLOCK_OFF_S, DELAYS, quantile
 from helpers.localaws.rehearsal.report import Report
 from helpers.localaws.settings import LikeAws
 
@@ -37,6 +37,11 @@ class Conditions:
         """Whether something happens to a resource this time."""
         chance: float = getattr(CHANCES[effect], self._options.profile)
         return self._draw(resource, effect) < chance
+
+    def clock_off_s(self) -> float:
+        """How far the learner's clock is ahead of AWS's, in s; the same for the whole run."""
+        drawn = draws.uniform(self._options.seed, "learner", "clock", 1)
+        return round((2 * drawn - 1) * CLOCK_OFF_S[self._options.profile], 1)
 
     def _draw(self, resource: str, operation: str) -> float:
         with self._lock:

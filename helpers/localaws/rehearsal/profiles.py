@@ -119,6 +119,11 @@ CHANCES = {
     ),
 }  # fmt: skip
 
+# How far the learner's clock is off at most, in s, either way; never scaled. Estimated. AWS refuses
+# signatures that are five minutes off. AWS's own clock is the true one here: it is the caller who
+# asks for this figure and shifts the clock of its own process.
+CLOCK_OFF_S = {"typical": 5.0, "slow": 5.0, "hostile": 30.0}
+
 FEW_MESSAGES = 1000  # with so many in a queue or fewer, a short poll may miss some
 
 # Calls per second before they are throttled, for an account and region; calls that share a limit
