@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from helpers.localaws.front.protocols import Answer, Call, read_object
+from helpers.localaws.front.protocols import Answer, Call, make_answer, read_object
 from helpers.localaws.rehearsal import draws
 from helpers.localaws.rehearsal.profiles import CHANCES, CLOCK_OFF_S, DELAYS, quantile
 from helpers.localaws.rehearsal.report import Report
@@ -73,6 +75,16 @@ class Request:
             return read_object(self.environ)
         except ValueError:
             return {}
+
+
+def lambda_error(status: int, code: str, message: str, **more: str) -> Answer:
+    """An error as Lambda writes it. `more`: other fields of its body."""
+    headers = {
+        "Content-Type": "application/json",
+        "x-amzn-ErrorType": code,
+        "x-amzn-RequestId": str(uuid.uuid4()),
+    }
+    return make_answer(status, headers, json.dumps({"Type": "User", "message": message, **more}))
 
 
 class Effect:

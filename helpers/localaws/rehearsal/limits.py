@@ -5,14 +5,10 @@ from __future__ import annotations
 import threading
 
 from helpers.localaws.front.protocols import Answer, Fault, error_answer
-from helpers.localaws.rehearsal.conditions import Conditions, Effect, Request
+from helpers.localaws.rehearsal.conditions import Conditions, Effect, Request, lambda_error
 from helpers.localaws.rehearsal.profiles import LAMBDA_GROUP, RATES
 
-# As users report them: indeni/dragoneye #41 for Lambda.
-THROTTLED = {
-    "lambda": Fault("", "TooManyRequestsException", "Rate exceeded", 429),
-    "logs": Fault("", "ThrottlingException", "Rate exceeded", 400),
-}
+THROTTLED = Fault("", "ThrottlingException", "Rate exceeded", 400)  # of CloudWatch Logs
 UNKNOWN_FAILURE = (
     "The request processing has failed because of an unknown error, exception or failure."
 )
@@ -43,7 +39,9 @@ class Throttles(Effect):
         if limit is None or self._take((call.account, call.region, *limit), RATES[limit]):
             return None
         self.conditions.report.count("throttled")
-        return error_answer(request.environ, call.service, THROTTLED[call.service])
+        if call.service == "lambda":
+            return too_many_calls()
+        return error_answer(request.environ, call.service, THROTTLED)
 
     def _take(self, key: tuple[str, str, str, str], rate: float) -> bool:
         with self._lock:
@@ -52,6 +50,13 @@ class Throttles(Effect):
             left = min(rate, left + (now - at) * rate)
             self._buckets[key] = (left - 1 if left >= 1 else left, now)
             return left >= 1
+
+
+def too_many_calls() -> Answer:
+    """As users report it: indeni/dragoneye #41, and fyoorer/ShadowClone #46 for the reason."""
+    return lambda_error(
+        429, "TooManyRequestsException", "Rate exceeded", Reason="CallerRateLimitExceeded"
+    )
 
 
 def limit_of(service: str, operation: str) -> tuple[str, str] | None:

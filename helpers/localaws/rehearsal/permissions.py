@@ -7,16 +7,17 @@ from typing import Any
 
 from moto.iam.models import iam_backends
 
-from helpers.localaws.front.protocols import Answer, Fault, error_answer
+from helpers.localaws.front.protocols import Answer
 from helpers.localaws.permissions import roles
-from helpers.localaws.rehearsal.conditions import Conditions, Effect, OldValues, Request
-
-UNKNOWN_ROLE = Fault(
-    "",
-    "InvalidParameterValueException",
-    "The role defined for the function cannot be assumed by Lambda.",
-    400,
+from helpers.localaws.rehearsal.conditions import (
+    Conditions,
+    Effect,
+    OldValues,
+    Request,
+    lambda_error,
 )
+
+UNKNOWN_ROLE = "The role defined for the function cannot be assumed by Lambda."
 TAKING_A_ROLE = ("CreateFunction", "UpdateFunctionConfiguration")
 CHANGING_A_POLICY = (
     "PutRolePolicy", "DeleteRolePolicy", "AttachRolePolicy", "DetachRolePolicy",
@@ -42,7 +43,7 @@ class FreshRoles(Effect):
         if not find_role(*key):
             return None
         self.conditions.report.count("role refused")
-        return error_answer(request.environ, "lambda", UNKNOWN_ROLE)
+        return lambda_error(400, "InvalidParameterValueException", UNKNOWN_ROLE)
 
     def after(self, request: Request, body: bytes) -> bytes:
         if request.call.service == "iam" and request.operation == "CreateRole":
