@@ -400,6 +400,11 @@ def test_a_role_is_known_late_its_policy_enforced_late_and_states_last(hostile):
     assert mapping["State"] == "Creating"
     hostile.sqs.send_message(QueueUrl=queue_url, MessageBody="x")
     poll(partial(lines_of, hostile), lambda lines: "ran\n" in lines, "the handler's line")
+    function_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
+    hostile.lambda_.tag_resource(Resource=function_arn, Tags={"a": "b"})
+    tags = partial(hostile.lambda_.list_tags, Resource=function_arn)
+    assert tags()["Tags"] == {}
+    poll(tags, lambda seen: seen["Tags"] == {"a": "b"}, "the tag to show")
     for part in ("call before its role was known", "late log lines", "role known after",
                  "policy enforced after", "function settled after", "trigger settled after",
                  "trigger polled"):  # fmt: skip
@@ -475,16 +480,6 @@ def test_a_call_fails_now_and_then_where_the_seed_says_so(hostile):
     assert caught.value.response["Error"]["Code"] == "InternalFailure"
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
     assert "stray HTTP 500" in hostile.report()
-
-
-def test_tags_of_a_function_show_late(hostile):
-    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
-    if hostile.code(hostile.lambda_.get_function, FunctionName="f"):
-        pytest.skip("The function of the test before is not there.")
-    hostile.lambda_.tag_resource(Resource=arn, Tags={"a": "b"})
-    tags = partial(hostile.lambda_.list_tags, Resource=arn)
-    assert tags()["Tags"] == {}
-    poll(tags, lambda seen: seen["Tags"] == {"a": "b"}, "the tag to show")
 
 
 # -- a run as a whole -----------------------------------------------------------------------
