@@ -72,7 +72,9 @@ class Application:
 
             self._services = Services(self._folder, self.endpoint_url)
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         answer = refuse_page(environ)
         if answer is None and environ.get("PATH_INFO", "").startswith(OWN_PAGES):
             return self._own_page(environ, start_response)
@@ -108,7 +110,9 @@ class Application:
         start_response(*held)
         return body
 
-    def _own_page(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def _own_page(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         if not self._access.holds_key(environ):
             return reply(plain_answer(403, CLOSED), environ, start_response)
         if environ["PATH_INFO"] == STATUS_PATH:
@@ -126,7 +130,9 @@ class Application:
             self._services.stop()
 
 
-def reply(answer: Answer, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def reply(
+    answer: Answer, environ: dict[str, Any], start_response: Callable[..., Any]
+) -> Iterable[bytes]:
     """Send an answer of our own. A body that was not read for it is read away."""
     if BODY not in environ and environ.get("CONTENT_LENGTH", "0") != "0":
         environ[REFUSED_UNREAD] = True

@@ -47,7 +47,7 @@ class RehearsalApplication(Application):
         super().__init__(about, folder, access)
 
     def _call(
-        self, caller: Caller, environ: dict[str, Any], start_response: Callable
+        self, caller: Caller, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         with self._starting:  # the effects look at what the services keep
             self._start_services()

@@ -52,6 +52,13 @@ class Conditions:
         return draws.uniform(self._options.seed, resource, operation, number)
 
 
+def replace(owner: Any, name: str, new: Any) -> Any:
+    """Put something in the place of a class's or module's own; returns what was there."""
+    old = getattr(owner, name)
+    setattr(owner, name, new)
+    return old
+
+
 @dataclass
 class Request:
     """A call on its way. `notes`: what an effect saw before the call and wants after it."""

@@ -11,14 +11,13 @@ from moto.awslambda_simple.models import lambda_simple_backends
 
 from helpers.localaws.front.protocols import Answer
 from helpers.localaws.functions.backend import Function
-from helpers.localaws.rehearsal.conditions import Conditions, Effect, OldValues, Request
+from helpers.localaws.rehearsal.conditions import Conditions, Effect, OldValues, Request, replace
 
 TAGGING = ("TagResource", "UntagResource")
 
 
 def install(conditions: Conditions) -> None:
     """Let Pending and InProgress last as long as on AWS."""
-    make, changed = Function.__init__, Function.changed
 
     def settles_at(function: Any) -> float:
         seconds = conditions.delay_s("function settled", function.function_name)
@@ -33,8 +32,8 @@ def install(conditions: Conditions) -> None:
         changed(function)
         function.updated_at = settles_at(function)
 
-    Function.__init__ = make_slowly
-    Function.changed = change_slowly
+    make = replace(Function, "__init__", make_slowly)
+    changed = replace(Function, "changed", change_slowly)
 
 
 class LateTags(Effect):

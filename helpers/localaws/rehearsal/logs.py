@@ -11,7 +11,7 @@ from typing import Any
 from helpers.localaws.front.protocols import BODY, Answer, make_answer
 from helpers.localaws.logs.backend import Backend
 from helpers.localaws.queues.message_store import now_ms
-from helpers.localaws.rehearsal.conditions import Conditions, Effect, Request
+from helpers.localaws.rehearsal.conditions import Conditions, Effect, Request, replace
 from helpers.localaws.runtime.alarms import Alarms
 
 TOKEN = "rehearsal-page-"
@@ -33,7 +33,7 @@ class LateLines:
         def write_late(backend: Backend, group: str, stream: str, message: str) -> None:
             self._keep(backend, group, stream, message)
 
-        Backend.write = write_late
+        replace(Backend, "write", write_late)
 
     def _keep(self, backend: Backend, group: str, stream: str, message: str) -> None:
         """Make group and stream at once; put the line there when its time has come."""

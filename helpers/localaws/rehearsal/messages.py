@@ -7,8 +7,9 @@ import threading
 from typing import Any
 
 from helpers.localaws.queues.backend import Backend, Queue
+from helpers.localaws.queues.message import Message
 from helpers.localaws.queues.message_store import MessageStore
-from helpers.localaws.rehearsal.conditions import Conditions
+from helpers.localaws.rehearsal.conditions import Conditions, replace
 from helpers.localaws.rehearsal.profiles import FEW_MESSAGES
 
 
@@ -22,37 +23,30 @@ class WeakQueues:
 
     def install(self) -> None:
         """Let receivers and triggers meet this, and no redrive task, which also receives."""
-        receive_message, receive, delete = (
-            Backend.receive_message,
-            Queue.receive,
-            MessageStore.delete,
-        )
 
         def poll(
-            backend: Backend, queue_name: str, count: int, wait_s: int, *given: Any, **named: Any
-        ) -> list[Any]:
-            queue = backend.get_queue(queue_name)
+            backend: Backend, queue: Queue, count: int, wait_s: float, *given: Any, **named: Any
+        ) -> list[Message]:
             if wait_s or queue.fifo_queue:
-                return receive_message(backend, queue_name, count, wait_s, *given, **named)
+                return polled(backend, queue, count, wait_s, *given, **named)
             count = self._found_of(queue, count)
             if not count:
                 return []
-            messages = receive_message(backend, queue_name, count, wait_s, *given, **named)
-            return self._deliver(queue, messages)
+            return self._deliver(queue, polled(backend, queue, count, wait_s, *given, **named))
 
         def wait_for(
             queue: Queue, count: int, wait_s: float, *given: Any, **named: Any
-        ) -> list[Any]:
-            messages = receive(queue, count, wait_s, *given, **named)
+        ) -> list[Message]:
+            messages = received(queue, count, wait_s, *given, **named)
             return messages if queue.fifo_queue or not wait_s else self._deliver(queue, messages)
 
-        def delete_weakly(store: MessageStore, message_id: str, receive_count: int) -> bool:
+        def delete(store: MessageStore, message_id: str, receive_count: int) -> bool:
             is_lost = self._is_lost(store, message_id, receive_count)
-            return is_lost or delete(store, message_id, receive_count)
+            return is_lost or deleted(store, message_id, receive_count)
 
-        Backend.receive_message = poll
-        Queue.receive = wait_for
-        MessageStore.delete = delete_weakly
+        polled = replace(Backend, "receive", poll)
+        received = replace(Queue, "receive", wait_for)
+        deleted = replace(MessageStore, "delete", delete)
 
     def _found_of(self, queue: Queue, count: int) -> int:
         """How many of `count` messages a short poll can find."""
@@ -62,7 +56,7 @@ class WeakQueues:
 
     def _misses(self, queue: Queue) -> bool:
         """Whether a short poll misses messages that are there."""
-        counts = queue.store.counts(queue.message_retention_period)
+        counts = queue.counts()
         if not 0 < counts["ready"] <= FEW_MESSAGES:
             return False
         missed = self._conditions.happens("short poll misses", queue.queue_arn)
@@ -70,7 +64,7 @@ class WeakQueues:
             self._conditions.report.count("short poll")
         return missed
 
-    def _deliver(self, queue: Queue, messages: list[Any]) -> list[Any]:
+    def _deliver(self, queue: Queue, messages: list[Message]) -> list[Message]:
         """The messages of one delivery, some of them in another order, or to come once more."""
         for place in range(len(messages) - 1):
             if self._conditions.happens("neighbours swapped", queue.queue_arn):
@@ -81,12 +75,12 @@ class WeakQueues:
                 self._double(queue, message)
         return messages
 
-    def _double(self, queue: Queue, message: Any) -> None:
+    def _double(self, queue: Queue, message: Message) -> None:
         """Show a message again at once, and let the first delivery's delete not reach it."""
         count = message.approximate_receive_count
         with self._lock:
             self._doubled.add((queue.queue_arn, message.id, count))
-        queue.store.change_visibility(message.id, count, 0)
+        queue.show(message)
         self._conditions.report.count("delivered twice")
 
     def _is_lost(self, store: MessageStore, message_id: str, receive_count: int) -> bool:

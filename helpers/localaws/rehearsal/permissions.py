@@ -15,6 +15,7 @@ from helpers.localaws.rehearsal.conditions import (
     OldValues,
     Request,
     lambda_error,
+    replace,
 )
 
 UNKNOWN_ROLE = "The role defined for the function cannot be assumed by Lambda."
@@ -71,14 +72,12 @@ class LatePolicies(Effect):
 
     def install(self) -> None:
         """Let roles be judged by the policies that are enforced by now."""
-        present = roles.role_policies
 
         def enforced(role: Any) -> tuple[str, ...]:
             seen = self._old.see(role.arn)
-            return present(role) if seen is None else seen[0]
+            return self._present(role) if seen is None else seen[0]
 
-        self._present = present
-        roles.role_policies = enforced
+        self._present = replace(roles, "role_policies", enforced)
 
     def before(self, request: Request) -> Answer | None:
         if request.call.service == "iam" and request.operation in CHANGING_A_POLICY:

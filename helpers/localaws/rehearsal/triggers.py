@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from helpers.localaws.rehearsal.conditions import Conditions
+from helpers.localaws.rehearsal.conditions import Conditions, replace
 from helpers.localaws.triggers.mappings import Mapping
 
 IDLE_S = 60.0  # a mapping that waits for nothing is looked at again after this long
@@ -16,8 +16,6 @@ def install(conditions: Conditions) -> None:
 
     All times of a mapping are of `time.monotonic`, as its own.
     """
-    change = Mapping.in_transition
-    Mapping.polls_from = Mapping.polls_until = 0.0
 
     def lasts(effect: str, mapping: Any) -> float:
         seconds = conditions.delay_s(effect, mapping.event_source_arn)
@@ -32,9 +30,11 @@ def install(conditions: Conditions) -> None:
         elif state == "Disabling":
             mapping.polls_until = mapping._settles_at + lasts("mapping polls on", mapping)
 
-    Mapping.in_transition = change_slowly
-    Mapping.polling = property(polling)
-    Mapping.seconds_to_next_state = seconds_to_next_state
+    for name in ("polls_from", "polls_until"):
+        setattr(Mapping, name, 0.0)
+    change = replace(Mapping, "in_transition", change_slowly)
+    replace(Mapping, "polling", property(polling))
+    replace(Mapping, "seconds_to_next_state", seconds_to_next_state)
 
 
 def polling(mapping: Any) -> bool:
