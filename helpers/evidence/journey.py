@@ -70,15 +70,14 @@ def lines_of_call(events: pd.DataFrame, text: str) -> pd.DataFrame:
     hits = events[events["message"].str.contains(text, regex=False)]
     if hits.empty:
         return hits
-    hit = hits.iloc[-1]
-    stream = events[events["stream"] == hit["stream"]]
-    starts = stream[(stream["kind"] == "START") & (stream["time"] <= hit["time"])]
+    stream = events[events["stream"] == hits["stream"].iloc[-1]]
+    starts = stream.loc[: hits.index[-1]].query("kind == 'START'")
     if starts.empty:
         return starts
     request_id = request_id_in(starts["message"].iloc[-1])
-    of_call = stream["message"].str.contains(request_id, regex=False)
-    begins, ends = stream.loc[of_call, "time"].min(), stream.loc[of_call, "time"].max()
-    printed = (stream["kind"] == "") & stream["time"].between(begins, ends)
-    call = stream[of_call | printed]
+    named = stream["message"].str.contains(request_id, regex=False)
+    places = stream.index[named]
+    printed = (stream["kind"] == "") & (stream.index > places[0]) & (stream.index < places[-1])
+    call = stream[named | printed]
     place = call["kind"].map(ORDER_IN_A_CALL.index)
     return call.iloc[place.argsort(kind="stable")].reset_index(drop=True)
