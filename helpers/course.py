@@ -34,10 +34,10 @@ from helpers.account.names import (
     name,
     tags,
 )
-from helpers.account.target import WrongSetting, connect
+from helpers.account.target import WrongSetting, aws_pace, connect
 from helpers.clients import Client
-from helpers.logs import log_group, wait_for_line
-from helpers.waiting import wait_until
+from helpers.logs import answered_ms, log_group, read_events, wait_for_line
+from helpers.waiting import wait
 
 __all__ = [  # a notebook needs one module for its names and its first cell
     "BREAK_IT",
@@ -59,12 +59,14 @@ __all__ = [  # a notebook needs one module for its names and its first cell
     "begin",
     "catch_up",
     "check_environment",
+    "let_aws_catch_up",
     "name",
     "queue_tags",
     "tags",
 ]
 
 OLDEST_PYTHON = (3, 11)
+LONGEST_WAIT_S = 300
 
 
 @dataclass(frozen=True)
@@ -147,18 +149,28 @@ def replace_stub(lambda_: Client) -> None:
 
 
 def send_first_message(sqs: Client, queue_url: str) -> None:
-    """Send the message of step 6 and wait for its line in the log, unless it is there."""
-    logs = boto3.client("logs")
-    try:
-        wait_for_line(logs, log_group(name(FUNCTION)), "12345", limit_s=0)
-    except TimeoutError:
-        steps.send_message(sqs, queue_url)
-        wait_for_line(logs, log_group(name(FUNCTION)), "12345")
-        wait_until(
-            lambda: steps.queue_counts(sqs, queue_url),
-            lambda counts: not any(counts.values()),
-            "the queue to be empty",
-        )
+    """Send the message of step 6, and wait for the line that it leaves in the log.
+
+    A direct call of the function leaves the same line: what was there before does not count.
+    Raises TimeoutError when the message does not get through.
+    """
+    logs, group = boto3.client("logs"), log_group(name(FUNCTION))
+    before = read_events(logs, group)["time"]
+    newest_ms = int(before.iloc[-1].timestamp() * 1000) if len(before) else 0
+    sent = steps.send_message(sqs, queue_url)
+    wait_for_line(logs, group, "12345", max(answered_ms(sent), newest_ms + 1))
+
+
+def let_aws_catch_up(seconds: float, why: str) -> None:
+    """Wait for what AWS needs time for, with a bar that says `why`; on the local AWS not at all.
+
+    For what no call can tell, such as a setting that must reach every server of a queue. A
+    rehearsal waits its scale times `seconds`. Raises ValueError for more than 300 s, and for
+    less than none.
+    """
+    if not 0 <= seconds <= LONGEST_WAIT_S:
+        raise ValueError(f"seconds is {seconds!r}; it must be from 0 to {LONGEST_WAIT_S}.")
+    wait(seconds * aws_pace(), why)
 
 
 def adopt(kind: str, name: str, id: str) -> None:
