@@ -25,8 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, help="of JupyterLab (default: 8888 or the next free)")
     options = parser.parse_args(arguments)
     warn_of_other_helpers()
-    local = (os.environ.get("SQS_COURSE_TARGET") or "local") == "local"
-    if not local:
+    target = os.environ.get("SQS_COURSE_TARGET") or "local"
+    if target == "rehearsal":
+        return run_rehearsal(lab_command(options))
+    if target != "local":
         return run_lab(lab_command(options))
     try:
         server, note, is_new = lifecycle.start()
@@ -42,6 +44,18 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         if was_started_by_a_lab(server):  # another one is somebody else's
             stop_local_aws()
+
+
+def run_rehearsal(command: list[str]) -> int:
+    """JupyterLab, whose notebooks start a rehearsal; at its end, what that has done."""
+    try:
+        with registered():
+            return run_lab(command)
+    finally:
+        if not others():
+            for said in lifecycle.reports():
+                print(said)
+            lifecycle.stop_rehearsals()
 
 
 def marker() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import astuple
+from datetime import datetime
 from pathlib import Path
 from unittest import mock
 
@@ -15,9 +16,11 @@ from botocore.exceptions import ClientError
 from tenacity import wait_none
 
 from helpers import charts, checks, clean_up, course, logs, steps, waiting
-from helpers.account import target, things
+from helpers.account import clock, target, things
 from helpers.account.target import WrongSetting
 from helpers.localaws import lifecycle
+from helpers.localaws.rehearsal.conditions import Conditions
+from helpers.localaws.settings import LikeAws
 from tests.conftest import fresh_prefix
 
 SERVICES = ("sqs", "iam", "lambda", "logs", "sts", "s3")
@@ -121,6 +124,33 @@ def test_local_needs_no_proxy(learner) -> None:
     assert os.environ["no_proxy"] == "example.com,127.0.0.1"
 
 
+def test_a_rehearsal_is_a_local_aws_of_its_own(environment, tmp_path) -> None:
+    chosen = {"PROFILE": "hostile", "SEED": "42", "SCALE": "10"}
+    os.environ.update({f"SQS_COURSE_{name}": value for name, value in chosen.items()})
+    os.environ.update(LOCALAWS_FOLDER=str(tmp_path), SQS_COURSE_TARGET="rehearsal")
+    try:
+        found = target.connect()
+        assert found.name == "rehearsal"
+        off_s = Conditions(LikeAws("hostile", 42, 10.0)).clock_off_s()
+        assert found.description == (
+            f"rehearsal of AWS on this computer (profile hostile, seed 42, scale 10, clock off by "
+            f"{off_s:g} s; account 123456789012, us-east-1)"
+        )
+        assert time.time() - datetime.now().timestamp() == pytest.approx(off_s, abs=1)
+        assert target.connect() == found  # it is found again
+        assert os.environ["LOCALAWS_FOLDER"] == str(tmp_path)
+        assert lifecycle.find() is None  # the plain local AWS is another one
+        url = boto3.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+        with pytest.raises(boto3.client("sqs").exceptions.QueueDoesNotExist):
+            boto3.client("sqs").send_message(QueueUrl=url, MessageBody="too early")
+        [said] = lifecycle.reports()
+        assert said.startswith("Rehearsal (profile hostile, seed 42, scale 10): ")
+        assert "1 call before its queue was there" in said
+    finally:
+        clock.set_off(0)
+        lifecycle.stop_rehearsals()
+
+
 def test_a_server_is_reached_by_its_url() -> None:
     server = lifecycle.start().server
     os.environ["SQS_COURSE_TARGET"] = server.endpoint_url
@@ -187,12 +217,12 @@ def test_aws_takes_the_account_that_is_meant(account, real_profile) -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "allowed"),
     [
-        ("SQS_COURSE_TARGET", "localhost:4566", "use local, aws, or a URL"),
-        ("SQS_COURSE_TARGET", "ftp://localhost", "use local, aws, or a URL"),
-        ("SQS_COURSE_TARGET", "http://", "use local, aws, or a URL"),
-        ("SQS_COURSE_TARGET", "http://[", "use local, aws, or a URL"),
-        ("SQS_COURSE_TARGET", "http://localhost:port", "use local, aws, or a URL"),
-        ("SQS_COURSE_TARGET", "http://localhost:99999", "use local, aws, or a URL"),
+        ("SQS_COURSE_TARGET", "localhost:4566", "use local, rehearsal, aws, or a URL"),
+        ("SQS_COURSE_TARGET", "ftp://localhost", "use local, rehearsal, aws, or a URL"),
+        ("SQS_COURSE_TARGET", "http://", "use local, rehearsal, aws, or a URL"),
+        ("SQS_COURSE_TARGET", "http://[", "use local, rehearsal, aws, or a URL"),
+        ("SQS_COURSE_TARGET", "http://localhost:port", "use local, rehearsal, aws, or a URL"),
+        ("SQS_COURSE_TARGET", "http://localhost:99999", "use local, rehearsal, aws, or a URL"),
         ("SQS_COURSE_TARGET", "https://sqs.us-east-1.amazonaws.com", "use aws"),
         ("SQS_COURSE_PREFIX", "anna_", "letters, digits and hyphens"),
         ("SQS_COURSE_PREFIX", "a" * 21, "up to 20"),
@@ -206,6 +236,20 @@ def test_a_wrong_setting_is_named(monkeypatch, setting: str, value: str, allowed
         target.connect()
     for part in (setting, repr(value), allowed):
         assert part in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "allowed"),
+    [
+        ("SQS_COURSE_PROFILE", "fast", "one of typical, slow, hostile"),
+        ("SQS_COURSE_SEED", "one", "a whole number from 0"),
+        ("SQS_COURSE_SCALE", "0", "a number above 0, at most 10"),
+    ],
+)
+def test_a_wrong_setting_of_a_rehearsal_is_named(environment, setting, value, allowed) -> None:
+    os.environ.update({"SQS_COURSE_TARGET": "rehearsal", setting: value})
+    with pytest.raises(WrongSetting, match=f"{setting} is {value!r}; it must be {allowed}"):
+        target.connect()
 
 
 # Steps and catching up

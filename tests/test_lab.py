@@ -99,6 +99,21 @@ def test_a_lab_that_started_the_local_aws_leaves_it_to_one_that_still_uses_it(
     assert list(state.glob("lab-*")) == []
 
 
+def test_the_last_lab_tells_what_a_rehearsal_did_and_ends_it(state, monkeypatch, capsys) -> None:
+    stops: list[bool] = []
+    monkeypatch.setenv("SQS_COURSE_TARGET", "rehearsal")
+    monkeypatch.setattr(lifecycle, "reports", lambda: ["Rehearsal (…): 14 stale reads."])
+    monkeypatch.setattr(lifecycle, "stop_rehearsals", lambda: stops.append(True))
+    monkeypatch.setattr(lab, "run_lab", lambda _command: 0)
+    monkeypatch.setattr(lab, "others", lambda: ["another lab"])
+    assert lab.main([]) == 0
+    assert not stops
+    monkeypatch.setattr(lab, "others", list)
+    assert lab.main([]) == 0
+    assert stops == [True]
+    assert capsys.readouterr().out == "Rehearsal (…): 14 stale reads.\n"
+
+
 def test_the_last_lab_stops_what_a_lab_has_started(state) -> None:
     server = lifecycle.Server("http://x", 1, 0.0, "this one", "k", "s")
     assert not lab.was_started_by_a_lab(server)

@@ -1,12 +1,15 @@
-"""Which AWS the cells talk to: one setting, three targets.
+"""Which AWS the cells talk to: one setting, four targets.
 
 | SQS_COURSE_TARGET | what boto3 talks to |
 |---|---|
 | `local` (default) | the local AWS of this checkout, started if it does not run |
+| `rehearsal` | a local AWS of its own that is as slow and as weak as AWS |
 | an http(s) URL | any other AWS-compatible server |
 | `aws` | a real account: SQS_COURSE_ACCOUNT must name the account id you expect |
 
-SQS_COURSE_PREFIX is put before every name, so that several learners can share an account.
+SQS_COURSE_PROFILE (typical, slow or hostile), SQS_COURSE_SEED and SQS_COURSE_SCALE are those of a
+rehearsal. SQS_COURSE_PREFIX is put before every name, so that several learners can share an
+account.
 """
 
 from __future__ import annotations
@@ -20,10 +23,11 @@ import boto3
 from botocore.exceptions import ClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
-from helpers.account import sentences
-from helpers.localaws import keys, lifecycle
+from helpers.account import clock, sentences
+from helpers.localaws import keys, lifecycle, settings
 from helpers.localaws.keys import AccessKey
 
+USUAL = ("typical", "1", "1")  # profile, seed and scale of a rehearsal
 ANY_KEY = AccessKey("test", "test")  # other servers take any
 REGION = "us-east-1"
 AWS_ITSELF = ("amazonaws.com", "amazonaws.com.cn", ".api.aws", "amazonaws.eu")
@@ -47,7 +51,7 @@ class WrongSetting(ValueError):
 
 @dataclass(frozen=True)
 class Target:
-    """What the cells talk to. `name` is one of "local", "server" and "aws"."""
+    """What the cells talk to. `name` is one of "local", "rehearsal", "server" and "aws"."""
 
     name: str
     description: str
@@ -64,8 +68,11 @@ def connect() -> Target:
     """
     wanted = os.environ.get("SQS_COURSE_TARGET") or "local"
     prefix()
+    clock.set_off(0)
     if wanted == "local":
         return connect_local()
+    if wanted == "rehearsal":
+        return connect_rehearsal()
     if wanted == "aws":
         return connect_aws()
     return connect_server(wanted)
@@ -96,11 +103,34 @@ def connect_local() -> Target:
     )
 
 
+def connect_rehearsal() -> Target:
+    """What passes here is rehearsed; it is not proved on AWS."""
+    names = ("SQS_COURSE_PROFILE", "SQS_COURSE_SEED", "SQS_COURSE_SCALE")
+    given = [os.environ.get(name) for name in names]
+    profile, seed, scale = (text or usual for text, usual in zip(given, USUAL, strict=True))
+    try:
+        options = settings.read_like_aws(profile, seed, scale, names)
+    except ValueError as error:
+        raise WrongSetting(str(error)) from None
+    server, note, _ = lifecycle.rehearse(options)
+    use_endpoint(server.endpoint_url, server.key)
+    sentences.watch(server)
+    account = account_id()
+    off_s = lifecycle.ask(server, "GET").get("clock_off_s", 0.0)
+    clock.set_off(off_s)
+    where = (
+        f"rehearsal of AWS on this computer ({options.words}, clock off by {off_s:g} s; account "
+        f"{account}, {REGION})"
+    )
+    return Target("rehearsal", where, account, REGION, note)
+
+
 def connect_server(url: str) -> Target:
     host = host_of(url)
     if not host:
         raise WrongSetting(
-            f"SQS_COURSE_TARGET is {url!r}; use local, aws, or a URL such as http://localhost:4566."
+            f"SQS_COURSE_TARGET is {url!r}; use local, rehearsal, aws, or a URL such as "
+            "http://localhost:4566."
         )
     if host.endswith(AWS_ITSELF):
         raise WrongSetting(

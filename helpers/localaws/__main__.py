@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 
 from helpers.localaws import keys, lifecycle, settings
 from helpers.localaws.keys import AccessKey
+from helpers.localaws.settings import LikeAws
 
 OPEN = (
     "It is open: whoever can reach it on this computer, with any access key, can use it and so "
@@ -30,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     start_parser = commands.add_parser(
         "start", help="start it in the background; print its endpoint URL and access key"
     )
+    commands.add_parser("report", help="print what rehearsals of AWS have done so far")
     commands.add_parser("status", help="print its endpoint URL, or that it does not run")
     commands.add_parser("stop", help="stop it")
     env_parser = commands.add_parser(
@@ -43,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     run_parser = commands.add_parser("run", help="run it in the foreground, until Ctrl-C")
     run_parser.add_argument("--port", type=port_number, default=0, help="default: any free port")
+    add_rehearsal(run_parser)
     run_parser.add_argument("--recorded-as", metavar="ID", help=argparse.SUPPRESS)
     for each in (start_parser, run_parser):
         each.add_argument(
@@ -54,6 +58,25 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError, lifecycle.StartFailed) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def add_rehearsal(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--like-aws",
+        metavar="PROFILE",
+        help=f"be as slow and as weak as AWS: {', '.join(settings.PROFILES)}",
+    )
+    parser.add_argument("--seed", default="1", help="which draws of it; default: %(default)s")
+    parser.add_argument(
+        "--scale", default="1", help="what its delays are multiplied by; default: %(default)s"
+    )
+
+
+def like_aws(options: Any) -> LikeAws | None:
+    """The rehearsal that was asked for. Raises ValueError for a wrong option of it."""
+    if options.like_aws is None:
+        return None
+    return settings.read_like_aws(options.like_aws, options.seed, options.scale)
 
 
 def port_number(text: str) -> int:
@@ -99,18 +122,30 @@ def status(_options: Any) -> int:
     return 0 if server else 3
 
 
+def report(_options: Any) -> int:
+    said = lifecycle.reports()
+    print(*(said or ["No rehearsal runs."]), sep="\n")
+    return 0 if said else 3
+
+
 def stop(_options: Any) -> int:
-    stopped = lifecycle.stop()
+    stopped = lifecycle.stop_rehearsals() | lifecycle.stop()
     print("The local AWS has been stopped." if stopped else "The local AWS does not run.")
     return 0
 
 
 def run(options: Any) -> int:
     settings.check()
-    idle_s = settings.idle_seconds()
+    idle_s, rehearsal = settings.idle_seconds(), like_aws(options)
     settings.forget_foreign_settings()
     from helpers.localaws.front.access import Access  # moto takes a second to import
-    from helpers.localaws.front.server import serve
+    from helpers.localaws.front.server import Application, serve
+
+    make: Any = Application
+    if rehearsal is not None:
+        from helpers.localaws.rehearsal.application import RehearsalApplication
+
+        make = functools.partial(RehearsalApplication, rehearsal)
 
     key, server_id = keys.make_access_key(), options.recorded_as
     folder = lifecycle.folder() if server_id else Path(tempfile.mkdtemp(prefix="localaws-"))
@@ -124,7 +159,7 @@ def run(options: Any) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         access = Access(key, options.open)
-        serve(options.port, folder / "files", {"id": server_id}, access, idle_s, ready)
+        serve(options.port, folder / "files", {"id": server_id}, access, idle_s, ready, make)
     except KeyboardInterrupt:
         pass
     finally:
@@ -135,7 +170,14 @@ def run(options: Any) -> int:
     return 0
 
 
-COMMANDS = {"start": start, "status": status, "stop": stop, "env": env, "run": run}
+COMMANDS = {
+    "start": start,
+    "status": status,
+    "report": report,
+    "stop": stop,
+    "env": env,
+    "run": run,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

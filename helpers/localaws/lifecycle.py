@@ -31,7 +31,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from helpers.localaws.keys import AccessKey
-from helpers.localaws.settings import STATUS_PATH
+from helpers.localaws.settings import STATUS_PATH, LikeAws
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 60.0
@@ -153,17 +153,63 @@ def find() -> Server | None:
     return server if server is not None and is_alive(server) else None
 
 
-def start(open_to_all: bool = False) -> Started:
+def start(open_to_all: bool = False, like_aws: LikeAws | None = None) -> Started:
     """The local AWS of this checkout, started if need be.
 
-    `open_to_all`: a new one takes any access key. Raises StartFailed when it does not answer
-    within 60 s, and WrongFolder.
+    `open_to_all`: a new one takes any access key. `like_aws`: a new one rehearses AWS.
+    Raises StartFailed when it does not answer within 60 s, and WrongFolder.
     """
     with lock():
         before = recorded()
         if before is not None and is_alive(before):
             return Started(before, None, False)
-        return Started(launch(open_to_all), KILLED if before else None, True)
+        return Started(launch(open_to_all, like_aws), KILLED if before else None, True)
+
+
+def rehearse(like_aws: LikeAws) -> Started:
+    """The rehearsal with these options, started if need be, beside the local AWS. As `start`."""
+    with state_in(folder() / f"rehearsal-{like_aws.profile}-{like_aws.seed}-{like_aws.scale}"):
+        return start(like_aws=like_aws)
+
+
+def reports() -> list[str]:
+    """What each running rehearsal of this checkout has done so far, in a sentence."""
+    return [said for said in map(report, rehearsals()) if said]
+
+
+def report(rehearsal: Path) -> str:
+    with state_in(rehearsal):
+        server = find()
+        return ask(server, "GET").get("rehearsal", "") if server else ""
+
+
+def stop_rehearsals() -> bool:
+    """Stop all rehearsals of this checkout. False when there was none."""
+    return any([stop_rehearsal(each) for each in rehearsals()])
+
+
+def stop_rehearsal(rehearsal: Path) -> bool:
+    with state_in(rehearsal):
+        return stop()
+
+
+def rehearsals() -> list[Path]:
+    """The state folders of rehearsals, whether they run or not."""
+    return sorted(folder().glob("rehearsal-*"))
+
+
+@contextmanager
+def state_in(path: Path) -> Iterator[None]:
+    """Within this, the local AWS is the one with its state in this folder."""
+    before = os.environ.get("LOCALAWS_FOLDER")
+    os.environ["LOCALAWS_FOLDER"] = str(path)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LOCALAWS_FOLDER"]
+        else:
+            os.environ["LOCALAWS_FOLDER"] = before
 
 
 def stop() -> bool:
@@ -272,7 +318,7 @@ def ask(server: Server, method: str) -> dict[str, Any]:
         return {}
 
 
-def launch(open_to_all: bool) -> Server:
+def launch(open_to_all: bool, like_aws: LikeAws | None = None) -> Server:
     """Start the server in the background and wait until it answers."""
     server_id = uuid.uuid4().hex
     log = folder() / "server.log"
@@ -283,7 +329,11 @@ def launch(open_to_all: bool) -> Server:
         output.truncate(0)
         output.seek(0)
         process = subprocess.Popen(
-            command + (["--open"] if open_to_all else []),
+            [
+                *command,
+                *(["--open"] if open_to_all else []),
+                *(like_aws.arguments if like_aws else []),
+            ],
             cwd=CHECKOUT,
             env={**os.environ, "LOCALAWS_FOLDER": str(folder())},
             stdin=subprocess.DEVNULL,

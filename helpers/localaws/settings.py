@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 STATUS_PATH = "/_localaws"
 CLIENT_IS_GONE = "localaws.client_is_gone"  # in a request's environ: whether nobody waits for it
@@ -17,6 +18,53 @@ MOTO = {
     "MOTO_DISABLE_GLOBAL_CORS": "true",
     "MOTO_ENABLE_ISO_REGIONS": "false",
 }
+
+PROFILES = ("typical", "slow", "hostile")  # of a rehearsal
+MAX_SEED, MAX_SCALE = 2**31 - 1, 10.0
+
+
+class LikeAws(NamedTuple):
+    """A local AWS that is as slow and as weak as AWS: which profile, which draws.
+
+    `scale` multiplies its delays.
+    """
+
+    profile: str
+    seed: int = 1
+    scale: float = 1.0
+
+    @property
+    def words(self) -> str:
+        scaled = "" if self.scale == 1 else f", scale {self.scale:g}"
+        return f"profile {self.profile}, seed {self.seed}{scaled}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """The same for the command `python -m helpers.localaws run`."""
+        return ["--like-aws", self.profile, "--seed", str(self.seed), "--scale", str(self.scale)]
+
+
+def read_like_aws(
+    profile: str,
+    seed: str,
+    scale: str,
+    names: tuple[str, str, str] = ("--like-aws", "--seed", "--scale"),
+) -> LikeAws:
+    """The options of a rehearsal, from texts. Raises ValueError, naming it, for a wrong one."""
+    if profile not in PROFILES:
+        raise ValueError(f"{names[0]} is {profile!r}; it must be one of {', '.join(PROFILES)}.")
+    is_number = seed.isascii() and seed.isdecimal() and len(seed) <= len(str(MAX_SEED))
+    if not is_number or int(seed) > MAX_SEED:
+        raise ValueError(f"{names[1]} is {seed!r}; it must be a whole number from 0 to {MAX_SEED}.")
+    try:
+        number = float(scale)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= MAX_SCALE:
+        raise ValueError(
+            f"{names[2]} is {scale!r}; it must be a number above 0, at most {MAX_SCALE:g}."
+        )
+    return LikeAws(profile, int(seed), number)
 
 
 def idle_seconds() -> float:

@@ -33,6 +33,7 @@ REASONS = {
     403: "Forbidden",
     411: "Length Required",
     413: "Request Entity Too Large",
+    429: "Too Many Requests",
     500: "Internal Server Error",
     501: "Not Implemented",
 }

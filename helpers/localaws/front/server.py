@@ -64,11 +64,15 @@ class Application:
         remember_hosts(self._moto)
 
     def _make(self, service: str) -> Flask:
-        if service != "sts" and self._services is None:
+        if service != "sts":
+            self._start_services()
+        return create_backend_app(service)
+
+    def _start_services(self) -> None:
+        if self._services is None:
             from helpers.localaws.front.services import Services
 
             self._services = Services(self._folder, self.endpoint_url)
-        return create_backend_app(service)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         answer = refuse_page(environ)
@@ -141,18 +145,19 @@ def serve(
     access: Access,
     idle_s: float,
     ready: Callable[[str], None],
+    make: Callable[..., Application] = Application,
 ) -> None:
     """Serve until stopped, interrupted or idle for `idle_s` seconds.
 
     `folder` is for packages and environments, and is removed before and after. `about` is
     what the status page says. `port` 0 takes any free one. `ready` is called with the
-    endpoint URL when calls are answered. Raises ValueError when the port is taken, and OSError
-    when the folder cannot be made.
+    endpoint URL when calls are answered. `make` makes the application. Raises ValueError when
+    the port is taken, and OSError when the folder cannot be made.
     """
     remember_look_ups()
     sts.install()
     iam.install()  # STS asks IAM, so it has to be there first
-    application = Application(about, folder, access)
+    application = make(about, folder, access)
     server = listen(port, application)
     remove_tree(folder)
     folder.mkdir(mode=0o700, parents=True)
