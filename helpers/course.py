@@ -34,10 +34,10 @@ from helpers.account.names import (
     name,
     tags,
 )
-from helpers.account.target import WrongSetting, connect
+from helpers.account.target import WrongSetting, aws_pace, connect
 from helpers.clients import Client
 from helpers.logs import log_group, wait_for_line
-from helpers.waiting import wait_until
+from helpers.waiting import wait, wait_until
 
 __all__ = [  # a notebook needs one module for its names and its first cell
     "BREAK_IT",
@@ -59,12 +59,14 @@ __all__ = [  # a notebook needs one module for its names and its first cell
     "begin",
     "catch_up",
     "check_environment",
+    "let_aws_catch_up",
     "name",
     "queue_tags",
     "tags",
 ]
 
 OLDEST_PYTHON = (3, 11)
+LONGEST_WAIT_S = 300
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,18 @@ def send_first_message(sqs: Client, queue_url: str) -> None:
             lambda counts: not any(counts.values()),
             "the queue to be empty",
         )
+
+
+def let_aws_catch_up(seconds: float, why: str) -> None:
+    """Wait for what AWS needs time for, with a bar that says `why`; on the local AWS not at all.
+
+    For what no call can tell, such as a setting that must reach every server of a queue. A
+    rehearsal waits its scale times `seconds`. Raises ValueError for more than 300 s, and for
+    less than none.
+    """
+    if not 0 <= seconds <= LONGEST_WAIT_S:
+        raise ValueError(f"seconds is {seconds!r}; it must be from 0 to {LONGEST_WAIT_S}.")
+    wait(seconds * aws_pace(), why)
 
 
 def adopt(kind: str, name: str, id: str) -> None:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 SILENT_S = 4.0  # a progress bar appears only after this long
+BAR_STEP_S = 0.5
 KNOWN_LIMIT_S = 60.0
 NOT_READY_YET = ("cannot be assumed by Lambda", "does not have permissions to call")
 
@@ -38,6 +39,15 @@ def wait_until(
             if time.monotonic() - started > limit_s:
                 raise TimeoutError(f"Waited {limit_s:.0f} s for {what}; last seen: {seen!r}")
             time.sleep(every_s)
+
+
+def wait(seconds: float, why: str) -> None:
+    """Wait so many seconds, with a bar that says why. Nothing at all for 0."""
+    steps = max(1, round(seconds / BAR_STEP_S))
+    bar = "{desc} |{bar}| {elapsed} of " + f"{seconds:.0f} s"
+    if seconds:
+        for _ in tqdm(range(steps), desc=why, leave=False, bar_format=bar):
+            time.sleep(seconds / steps)
 
 
 def states_until(

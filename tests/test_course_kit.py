@@ -252,6 +252,41 @@ def test_a_wrong_setting_of_a_rehearsal_is_named(environment, setting, value, al
         target.connect()
 
 
+# Letting AWS catch up
+
+
+@pytest.mark.parametrize(
+    ("where", "scale", "slept_s"),
+    [
+        ("aws", None, 60),
+        ("rehearsal", None, 60),
+        ("rehearsal", "0.1", 6),
+        ("local", None, 0),
+        (None, None, 0),
+        ("http://localhost:4566", None, 0),
+    ],
+)
+def test_only_aws_and_a_rehearsal_of_it_are_waited_for(
+    environment, capsys, where: str | None, scale: str | None, slept_s: float
+) -> None:
+    for setting, value in (("TARGET", where), ("SCALE", scale)):
+        if value:
+            os.environ[f"SQS_COURSE_{setting}"] = value
+    with mock.patch.object(waiting.time, "sleep") as sleep:
+        course.let_aws_catch_up(60, "the new timeout reaches every server of the queue")
+    assert sum(call.args[0] for call in sleep.call_args_list) == pytest.approx(slept_s)
+    shown = capsys.readouterr()
+    assert ("the new timeout reaches every server" in shown.err) == bool(slept_s)
+    assert bool(shown.err) == bool(slept_s)
+    assert not shown.out
+
+
+@pytest.mark.parametrize("seconds", [-1, 301, float("nan")])
+def test_a_wait_for_aws_has_bounds(seconds: float) -> None:
+    with pytest.raises(ValueError, match=r"seconds is .*; it must be from 0 to 300\."):
+        course.let_aws_catch_up(seconds, "nothing")
+
+
 # Steps and catching up
 
 

@@ -78,6 +78,14 @@ def connect() -> Target:
     return connect_server(wanted)
 
 
+def aws_pace() -> float:
+    """What a wait for AWS is multiplied by: 1 on AWS, its scale in a rehearsal, 0 elsewhere."""
+    wanted = os.environ.get("SQS_COURSE_TARGET") or "local"
+    if wanted == "rehearsal":
+        return float(os.environ.get("SQS_COURSE_SCALE") or 1)
+    return 1.0 if wanted == "aws" else 0.0
+
+
 def prefix() -> str:
     """The learner's prefix, for example "anna-"; "" when there is none."""
     text = os.environ.get("SQS_COURSE_PREFIX", "")
