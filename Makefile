@@ -17,7 +17,7 @@ export SQS_COURSE_PROFILE := $(or $(PROFILE),$(SQS_COURSE_PROFILE))
 export SQS_COURSE_SEED := $(or $(SEED),$(SQS_COURSE_SEED))
 export SQS_COURSE_SCALE := $(or $(SCALE),$(SQS_COURSE_SCALE))
 
-.PHONY: lab test setup notebooks ledger bench lock format clean
+.PHONY: lab test setup notebooks rehearse ledger bench lock format clean
 
 lab: setup
 	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
@@ -49,6 +49,11 @@ $(READY): requirements.lock pyproject.toml
 # Run all notebooks on a fresh local AWS and store their outputs.
 notebooks: setup
 	$(BIN)/python -m tests.store_outputs
+
+# Run all notebooks on a rehearsal of AWS, once for each seed. It takes about an hour.
+rehearse: setup
+	$(BIN)/python -m tests.rehearse $(if $(PROFILE),--profile $(PROFILE)) \
+	  $(if $(SEED),--seeds $(SEED)) $(if $(SCALE),--scale $(SCALE))
 
 # Run the conformance tests on plain moto too, and write CONFORMANCE.md.
 ledger: setup

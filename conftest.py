@@ -40,6 +40,11 @@ def pytest_addoption(parser) -> None:
         "--patience", type=float, default=20.0, help="the longest a wait may last, in s"
     )
     parser.addoption(
+        "--rehearse",
+        metavar="PROFILE:SEED:SCALE",
+        help="let notebooks talk to a rehearsal of AWS, which is started if need be",
+    )
+    parser.addoption(
         "--storm", type=float, default=3.0, help="how long tests/localaws/test_storm.py blows, in s"
     )
 
@@ -81,10 +86,25 @@ def pytest_configure(config) -> None:
         os.environ["LOCALAWS_FOLDER"] = config.own_localaws = folder
     for name in ("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX"):
         os.environ.pop(name, None)
+    if config.option.rehearse:
+        rehearse(config)
     os.environ["LOCALAWS_RETRY_PAUSE_S"] = "2"  # real pauses are tested with --endpoint
     os.environ["SQS_COURSE_LIVE"] = "off"  # nbval does not know outputs that move
     others = filter(None, [os.environ.get("PYTHONPATH")])
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *others])  # kernels import from here
+
+
+def rehearse(config) -> None:
+    """The settings of a rehearsal, whose name is another than that in the stored outputs."""
+    from helpers.localaws.settings import read_like_aws
+    from tests.rehearse import REHEARSAL_SANITIZE, variables
+
+    profile, seed, scale = config.option.rehearse.split(":")
+    os.environ.update(variables(read_like_aws(profile, seed, scale)))
+    file = Path(os.environ["LOCALAWS_FOLDER"], "sanitize.cfg")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(REHEARSAL_SANITIZE, encoding="utf-8")
+    config.option.nbval_sanitize_with = str(file)
 
 
 def pytest_unconfigure(config) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
+from nbval.plugin import IPyNbFile, NbCellError
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
@@ -75,6 +77,22 @@ def run_whole(name: str) -> list[str]:
             raise error
         printed.append(text)
     return printed
+
+
+def check_here(name: str, request: pytest.FixtureRequest) -> None:
+    """Let nbval run and compare a notebook's cells in this test, as it does with `notebooks/`."""
+    notebook = IPyNbFile.from_parent(request.session, path=FOLDER / f"{name}.ipynb")
+    request.config.hook.pytest_collectstart(collector=notebook)
+    cells = list(notebook.collect())
+    assert len(cells) == len(code_cells(read(name)))
+    notebook.setup()
+    try:
+        for cell in cells:
+            cell.runtest()
+    except NbCellError as error:
+        pytest.fail(f"Cell {error.cell_num}: {error}\n{error.source}\n{error.inner_traceback}")
+    finally:
+        notebook.teardown()
 
 
 def check_apart(

@@ -22,6 +22,7 @@ from moto.iam.models import iam_backends
 
 from helpers import steps
 from helpers.localaws.functions import backend as functions
+from helpers.localaws.functions import function, storage
 from helpers.localaws.functions import refusals as function_rules
 from helpers.localaws.invocations.answers import InvokeResponses
 from helpers.localaws.runtime.executor import Stopped
@@ -50,7 +51,7 @@ def retired() -> list[str]:
 
 @pytest.fixture
 def backend(monkeypatch, retired) -> Iterator[functions.Backend]:
-    monkeypatch.setattr(functions, "PENDING_S", 0.0)
+    monkeypatch.setattr(function, "PENDING_S", 0.0)
     made = functions.Backend(REGION, ACCOUNT, SimpleNamespace(retire=retired.append))
     yield made
     made.triggers.stop()
@@ -127,14 +128,14 @@ def test_one_of_several_makes_a_trigger(monkeypatch, backend, create) -> None:
 
 def test_one_of_several_updates_code(monkeypatch, backend, create) -> None:
     create("f")
-    slow(monkeypatch, functions.Function, "update_function_code")
+    slow(monkeypatch, function.Function, "update_function_code")
     ends = outcomes(lambda: backend.update_function_code("f", None, dict(PACKAGE)))
     assert ends == {"done": 1, "ResourceConflictException": 3}
 
 
 def test_several_publish_the_same_version(monkeypatch, backend, create) -> None:
     create("f")
-    slow(monkeypatch, functions.copy, "copy")
+    slow(monkeypatch, storage.copy, "copy")
     assert outcomes(lambda: backend.publish_version_if("f", {})) == {"done": 4}
     versions = [each.version for each in backend._lambdas._functions["f"]["versions"]]
     assert versions == [1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 
 from helpers.localaws.front.access import Access, Caller
 from helpers.localaws.front.protocols import Answer, read_call
-from helpers.localaws.front.server import Application, reply
+from helpers.localaws.front.server import Application, StartResponse, reply
 from helpers.localaws.rehearsal import (
     functions,
     limits,
@@ -47,7 +47,7 @@ class RehearsalApplication(Application):
         super().__init__(about, folder, access)
 
     def _call(
-        self, caller: Caller, environ: dict[str, Any], start_response: Callable[..., Any]
+        self, caller: Caller, environ: dict[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
         with self._starting:  # the effects look at what the services keep
             self._start_services()

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from moto.awslambda_simple.models import lambda_simple_backends
 
 from helpers.localaws.front.protocols import Answer
-from helpers.localaws.functions.backend import Function
+from helpers.localaws.functions.function import Function
 from helpers.localaws.rehearsal.conditions import Conditions, Effect, OldValues, Request, replace
 
 TAGGING = ("TagResource", "UntagResource")

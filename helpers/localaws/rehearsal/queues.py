@@ -65,7 +65,8 @@ class LateAttributes(QueueEffect):
     def before_queue(self, request: Request, _key: str) -> Answer | None:
         if request.operation == "SetQueueAttributes":
             present = attributes_of(request)
-            changed = request.parameters.get("Attributes") or {}
+            given = request.parameters.get("Attributes")
+            changed = given if isinstance(given, dict) else {}
             request.notes["attributes"] = {name: present.get(name) for name in changed}
         return None
 

@@ -8,7 +8,7 @@ from helpers.localaws.runtime.model import FunctionVersion
 
 
 class KeptFunction(Protocol):
-    """$LATEST or a version of a function: `functions.backend.Function`, and moto's names."""
+    """$LATEST or a version of a function: `functions.function.Function`, and moto's names."""
 
     function_name: str
     function_arn: str  # with the version, except for $LATEST
