@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import boto3
 
 from helpers import course, steps
 from helpers.account.belongings import find_triggers
 from helpers.account.names import TAG, tags
+from helpers.account.target import aws_pace
 from helpers.account.things import (
     Thing,
     ignore_missing,
@@ -30,6 +32,9 @@ from helpers.evidence.dead_letters import read_dead_letters
 from helpers.experiments.experiment import Experiment, printed
 from helpers.logs import log_group, wait_for_line
 from helpers.waiting import wait_until
+
+T = TypeVar("T")
+AWS_IS_LATE_S = 60  # so long a check gives AWS to show what was done
 
 HOW_TO_TAG = {
     "queue": "pass tags=course.tags() when you create it, or tag it with tag_queue",
@@ -74,8 +79,12 @@ def check_practice_queue(retention_days: int) -> None:
     if queue is None:
         return
     retention = "MessageRetentionPeriod"
-    answer = sqs.get_queue_attributes(QueueUrl=queue.key, AttributeNames=[retention])
-    days = int(answer["Attributes"][retention]) / 86_400
+
+    def kept_days() -> float:
+        answer = sqs.get_queue_attributes(QueueUrl=queue.key, AttributeNames=[retention])
+        return int(answer["Attributes"][retention]) / 86_400
+
+    days = see(kept_days, lambda days: days == retention_days)
     say(
         days == retention_days,
         f"{name} keeps messages for {retention_days} days.",
@@ -117,7 +126,11 @@ def check_practice_function(memory_mb: int) -> None:
     if function is None:
         print(f"Not yet: there is no function {name}. Create it, then run this cell again.")
         return
-    has = lambda_.get_function_configuration(FunctionName=name)
+    has = see(
+        lambda: lambda_.get_function_configuration(FunctionName=name),
+        lambda has: has["State"] != "Pending",
+        local_s=5,
+    )
     say(
         has["MemorySize"] == memory_mb,
         f"{name} is {has['State'].lower()} and has {memory_mb} MB of memory.",
@@ -171,8 +184,9 @@ def check_handler(handler: Callable[[dict[str, Any], None], Any], expected: int)
 def check_received(text: str, limit_s: float = 5) -> None:
     """Notebook 06: a message with this text went through the function."""
     group = log_group(course.name(course.FUNCTION))
+    patience_s = limit_s + AWS_IS_LATE_S * aws_pace()
     try:
-        line = wait_for_line(boto3.client("logs"), group, text, limit_s=limit_s)
+        line = wait_for_line(boto3.client("logs"), group, text, limit_s=patience_s)
     except TimeoutError:
         line = None
     say(
@@ -287,6 +301,19 @@ def check_nothing_left() -> None:
     say(not left, praise, f"Still there: {', '.join(left)}.")
     if kept:
         print(f"Left alone: {', '.join(kept)}.")
+
+
+def see(look: Callable[[], T], right: Callable[[T], bool], local_s: float = 0) -> T:
+    """What is seen as soon as it is right, or last; AWS gets a minute more to show it."""
+    seen: list[T] = []
+
+    def look_again() -> T:
+        seen.append(look())
+        return seen[-1]
+
+    with suppress(TimeoutError):
+        wait_until(look_again, right, "what was done", local_s + AWS_IS_LATE_S * aws_pace())
+    return seen[-1] if seen else look()
 
 
 def about_tag(thing: Thing) -> str:

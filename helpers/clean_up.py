@@ -24,6 +24,7 @@ from helpers.account.things import ADOPTED, Thing, ignore_missing
 from helpers.logs import log_group
 from helpers.waiting import wait_until
 
+GONE_LIMIT_S = 180.0
 ORDER = ("trigger", "function", "queue", "table", "role", "log group")
 
 
@@ -55,7 +56,7 @@ def clean_up(*, adopted: bool = False) -> list[str]:
 
     What the learner has adopted goes too when `adopted` is true. Returns a line for each thing
     deleted. May be called again, also after an interruption. Raises TimeoutError, naming what
-    is left, when something is still listed after 90 s.
+    is left, when something is still listed after 180 s.
     """
     deleted = []
     found = [thing for thing in find() if goes(thing, adopted)]
@@ -71,7 +72,7 @@ def clean_up(*, adopted: bool = False) -> list[str]:
         lambda: delete_late_log_groups(groups, adopted),
         lambda left: not left,
         "everything to be gone",
-        90,
+        GONE_LIMIT_S,
         every_s=2,
     )
     return deleted
@@ -107,7 +108,7 @@ def wait_until_trigger_is_gone(uuid: str) -> None:
         lambda: ignore_missing(lambda: lambda_.get_event_source_mapping(UUID=uuid)),
         lambda mapping: mapping is None,
         "the trigger to be gone",
-        90,
+        GONE_LIMIT_S,
     )
 
 
@@ -121,7 +122,7 @@ def delete_trigger(uuid: str) -> None:
         except lambda_.exceptions.ResourceInUseException:
             return False
 
-    wait_until(attempt, bool, "the trigger to be free for deletion", 90, 0.5)
+    wait_until(attempt, bool, "the trigger to be free for deletion", GONE_LIMIT_S, 0.5)
 
 
 def delete_log_group(arn: str) -> None:

@@ -36,8 +36,8 @@ from helpers.account.names import (
 )
 from helpers.account.target import WrongSetting, aws_pace, connect
 from helpers.clients import Client
-from helpers.logs import log_group, wait_for_line
-from helpers.waiting import wait, wait_until
+from helpers.logs import answered_ms, log_group, read_events, wait_for_line
+from helpers.waiting import wait
 
 __all__ = [  # a notebook needs one module for its names and its first cell
     "BREAK_IT",
@@ -149,18 +149,16 @@ def replace_stub(lambda_: Client) -> None:
 
 
 def send_first_message(sqs: Client, queue_url: str) -> None:
-    """Send the message of step 6 and wait for its line in the log, unless it is there."""
-    logs = boto3.client("logs")
-    try:
-        wait_for_line(logs, log_group(name(FUNCTION)), "12345", limit_s=0)
-    except TimeoutError:
-        steps.send_message(sqs, queue_url)
-        wait_for_line(logs, log_group(name(FUNCTION)), "12345")
-        wait_until(
-            lambda: steps.queue_counts(sqs, queue_url),
-            lambda counts: not any(counts.values()),
-            "the queue to be empty",
-        )
+    """Send the message of step 6, and wait for the line that it leaves in the log.
+
+    A direct call of the function leaves the same line: what was there before does not count.
+    Raises TimeoutError when the message does not get through.
+    """
+    logs, group = boto3.client("logs"), log_group(name(FUNCTION))
+    before = read_events(logs, group)["time"]
+    newest_ms = int(before.iloc[-1].timestamp() * 1000) if len(before) else 0
+    sent = steps.send_message(sqs, queue_url)
+    wait_for_line(logs, group, "12345", max(answered_ms(sent), newest_ms + 1))
 
 
 def let_aws_catch_up(seconds: float, why: str) -> None:

@@ -1,13 +1,14 @@
 """Step 7: what the function wrote to CloudWatch Logs, as tables.
 
 Line formats: "Working with Lambda function logs" in the Lambda Developer Guide. Log events
-can arrive seconds late on AWS; `wait_for_line` waits for one.
+can arrive late on AWS, as a rule by seconds and at times by minutes; `wait_for_line` waits for one.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from email.utils import parsedate_to_datetime
 from typing import Any, TypedDict
 
 import pandas as pd
@@ -15,6 +16,7 @@ import pandas as pd
 from helpers.clients import Client
 from helpers.waiting import wait_until
 
+LINE_LIMIT_S = 180.0
 REQUEST_ID = re.compile(r'(?:RequestId: |"requestId":")([0-9a-f-]{36})')
 REPORT_NUMBERS = {
     "duration_ms": re.compile(r"\tDuration: ([\d.]+) ms"),
@@ -141,13 +143,26 @@ def make_report(request_id: str, numbers: dict[str, float | None], status: str |
     )
 
 
+def answered_ms(answer: dict[str, Any]) -> int:
+    """When AWS answered a call, by AWS's clock: ms since the epoch, of the full second before.
+
+    Log events have AWS's time too, while the clock of this computer may be some seconds off.
+    """
+    date = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return int(date.timestamp() * 1000)
+
+
 def wait_for_line(
-    logs: Client, group: str, text: str, since_ms: int = 0, limit_s: float = 60
+    logs: Client, group: str, text: str, since_ms: int = 0, limit_s: float = LINE_LIMIT_S
 ) -> str:
-    """The newest log message with `text` in it, waiting up to `limit_s` seconds for one."""
+    """The newest log message with `text` in it, waiting up to `limit_s` seconds for one.
+
+    Only what was written at `since_ms` or later counts: `answered_ms` says when a message was
+    sent. Raises TimeoutError when no such line comes.
+    """
 
     def look() -> list[str]:
         messages = read_events(logs, group, since_ms)["message"]
         return [message for message in messages if text in message]
 
-    return wait_until(look, bool, f"{text!r} in {group}", limit_s)[-1]
+    return wait_until(look, bool, f"a line with {text!r} in {group}", limit_s)[-1]

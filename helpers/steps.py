@@ -19,6 +19,7 @@ from helpers.account.belongings import find_queues
 from helpers.account.refusal import refuse_foreign, refuse_if_known
 from helpers.account.things import (
     as_list,
+    ignore_missing,
     look_at_function,
     look_at_mapping,
     look_at_queue,
@@ -97,6 +98,8 @@ def wait_out_deletion(
 
     url = wait_until(attempt, bool, f"the 60 s after which {name} may be created again", 70, 1)
     assert url is not None  # by `bool`
+    # "You must wait at least one second after the queue is created": CreateQueue in SQS's API.
+    wait_until(lambda: ignore_missing(lambda: queue_arn(sqs, url)), bool, f"{name} to be usable")
     return url
 
 
@@ -235,8 +238,10 @@ def deploy_handler(lambda_: Client, name: str, source: str = SEED_HANDLER) -> st
     return str(answer["CodeSha256"])
 
 
-def send_message(sqs: Client, queue_url: str, body: dict[str, Any] | None = None) -> str:
-    """Step 6: send one message, the text's own by default. Returns its id."""
+def send_message(sqs: Client, queue_url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Step 6: send one message, the text's own by default. Returns SQS's answer."""
     refuse_if_known("queue", sqs, queue_name(queue_url))
-    answer = sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(body or SEED_MESSAGE))
-    return str(answer["MessageId"])
+    answer: dict[str, Any] = sqs.send_message(
+        QueueUrl=queue_url, MessageBody=json.dumps(body or SEED_MESSAGE)
+    )
+    return answer

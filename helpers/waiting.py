@@ -14,7 +14,12 @@ T = TypeVar("T")
 
 SILENT_S = 4.0  # a progress bar appears only after this long
 BAR_STEP_S = 0.5
-KNOWN_LIMIT_S = 60.0
+SLOWER, SLOWEST_S = 1.1, 2.0  # thirty learners in one account share its calls per second
+# As Lambda, CloudWatch Logs, IAM and SQS say it.
+THROTTLED = (
+    "TooManyRequestsException", "ThrottlingException", "Throttling", "RequestThrottled",
+)  # fmt: skip
+KNOWN_LIMIT_S = 120.0
 NOT_READY_YET = ("cannot be assumed by Lambda", "does not have permissions to call")
 
 
@@ -27,18 +32,28 @@ def wait_until(
 ) -> T:
     """Call `look` until `done(its result)` is true, and return that result.
 
-    Looks every `every_s` seconds. Raises TimeoutError, naming `what` and what was seen
+    Looks every `every_s` seconds at first and then less and less often, down to every 2 s; a
+    look that AWS throttles is made again. Raises TimeoutError, naming `what` and what was seen
     last, after `limit_s` seconds.
     """
-    started = time.monotonic()
+    ends = time.monotonic() + limit_s
+    pause_s = every_s
     with tqdm(total=limit_s, desc=what, delay=SILENT_S, leave=False, bar_format="{desc} {elapsed}"):
         while True:
-            seen = look()
-            if done(seen):
-                return seen
-            if time.monotonic() - started > limit_s:
-                raise TimeoutError(f"Waited {limit_s:.0f} s for {what}; last seen: {seen!r}")
-            time.sleep(every_s)
+            try:
+                seen = look()
+                if done(seen):
+                    return seen
+                last = repr(seen)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in THROTTLED:
+                    raise
+                last, pause_s = str(error), max(pause_s, SLOWEST_S)
+            left_s = ends - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError(f"Waited {limit_s:.0f} s for {what}; last seen: {last}")
+            time.sleep(min(pause_s, left_s))
+            pause_s = min(pause_s * SLOWER, max(every_s, SLOWEST_S))
 
 
 def wait(seconds: float, why: str) -> None:
@@ -70,7 +85,7 @@ def when_role_is_ready(call: Callable[..., T], **arguments: Any) -> T:
     """Make a call that needs a role, again while a fresh role is not usable everywhere yet.
 
     AWS needs some seconds, up to a minute, until a new role or policy is known to all its
-    parts; in that time Lambda refuses the role. Raises the last ClientError after 60 s, and
+    parts; in that time Lambda refuses the role. Raises the last ClientError after 120 s, and
     every other error at once. Source: IAM User Guide, "Troubleshoot IAM: changes that I
     make are not always immediately visible".
     """
@@ -81,7 +96,7 @@ def when_known(call: Callable[..., T], refusals: tuple[str, ...], **arguments: A
     """Make a call, again while AWS refuses it because a change is not known everywhere yet.
 
     Such a refusal has one of the texts `refusals` in it. Raises the last ClientError after
-    60 s, and every other error at once.
+    120 s, and every other error at once.
     """
 
     def not_known(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import astuple
@@ -15,13 +16,14 @@ import pytest
 from botocore.exceptions import ClientError
 from tenacity import wait_none
 
-from helpers import charts, checks, clean_up, course, logs, steps, waiting
+from helpers import charts, checks, clean_up, course, evidence, logs, steps, waiting
 from helpers.account import clock, target, things
 from helpers.account.target import WrongSetting
 from helpers.localaws import lifecycle
 from helpers.localaws.rehearsal.conditions import Conditions
 from helpers.localaws.settings import LikeAws
 from tests.conftest import fresh_prefix
+from tests.notebook_files import run_cells
 
 SERVICES = ("sqs", "iam", "lambda", "logs", "sts", "s3")
 OWN_CODE = "def lambda_handler(event, context):\n    return 'my own'\n"
@@ -43,6 +45,7 @@ OUT_OF_MEMORY = (
     "Memory Size: 1024 MB\tMax Memory Used: 1024 MB\tStatus: error\t"
     "Error Type: Runtime.OutOfMemory\n"
 )
+FIRST_LINE = 'Received message: {"task": "process_order", "order_id": "12345"}'
 PLATFORM_LINES = {
     "INIT_START": "INIT_START Runtime Version: python:3.13.v1\tRuntime Version ARN: arn:aws:x\n",
     "START": f"START RequestId: {ID} Version: $LATEST\n",
@@ -310,14 +313,50 @@ def test_catch_up_builds_all_from_nothing(built) -> None:
     assert None not in astuple(built)
     group = logs.log_group(course.name(course.FUNCTION))
     logs.wait_for_line(boto3.client("logs"), group, "12345", limit_s=0)
-    assert not any(steps.queue_counts(boto3.client("sqs"), built.queue_url).values())
 
 
-def test_catch_up_changes_nothing_that_is_there(built) -> None:
-    group = logs.log_group(course.name(course.FUNCTION))
-    before = logs.read_events(boto3.client("logs"), group)
+def test_catch_up_changes_nothing_that_is_there_and_sends_its_message_again(built) -> None:
+    before = len(first_messages())
     assert course.catch_up(8) == built
-    assert logs.read_events(boto3.client("logs"), group).equals(before)
+    assert len(first_messages()) == before + 1
+
+
+def first_messages() -> list[str]:
+    group = logs.log_group(course.name(course.FUNCTION))
+    messages = logs.read_events(boto3.client("logs"), group)["message"]
+    return [message for message in messages if message == FIRST_LINE]
+
+
+def test_a_first_message_that_has_no_trigger_is_not_claimed(learner, monkeypatch) -> None:
+    """A direct call, right before, has left the line that the message would leave."""
+    pipeline = course.catch_up(6)
+    boto3.client("lambda").delete_event_source_mapping(UUID=pipeline.trigger_uuid)
+    event = {"Records": [{"body": json.dumps(steps.SEED_MESSAGE)}]}
+    boto3.client("lambda").invoke(
+        FunctionName=course.name(course.FUNCTION), Payload=json.dumps(event)
+    )
+    assert len(first_messages()) == 1
+    monkeypatch.setattr(steps, "add_trigger", lambda *_: pipeline.trigger_uuid)
+    monkeypatch.setattr(course, "answered_ms", lambda _: 0)  # as if it were all in one second
+    monkeypatch.setattr(logs.wait_for_line, "__defaults__", (0, 0.5))
+    with pytest.raises(TimeoutError, match=r"Waited 0 s for a line with '12345' in /aws/lambda/"):
+        course.begin("07_check_logs")
+
+
+def test_a_notebook_does_not_take_a_direct_call_for_a_message_that_got_through(
+    learner, monkeypatch
+) -> None:
+    for _, error in run_cells("05_write_handler"):
+        assert error is None
+    pipeline = course.catch_up(6)
+    monkeypatch.setattr(logs.wait_for_line, "__defaults__", (0, 0.5))
+    cells, failed = run_cells("06_send_message"), None
+    next(cells)  # course.begin
+    boto3.client("lambda").delete_event_source_mapping(UUID=pipeline.trigger_uuid)
+    while failed is None:
+        _, failed = next(cells)
+    assert str(failed).startswith("Waited 0 s for a line with '12345' in /aws/lambda/")
+    assert FIRST_LINE in first_messages()
 
 
 def test_each_step_may_be_done_again(built) -> None:
@@ -388,6 +427,40 @@ def test_waiting_is_bounded_and_says_what_it_saw() -> None:
         waiting.wait_until(lambda: next(seen), lambda _: False, "the moon", 0.1, 0.01)
     assert str(error.value).endswith(f": {next(seen) - 1}")
     assert 0.1 <= time.monotonic() - started < 5
+
+
+def test_a_throttled_look_is_made_again(monkeypatch) -> None:
+    monkeypatch.setattr(waiting.time, "sleep", mock.Mock())
+    throttled = error_of("ThrottlingException", "Rate exceeded")
+    look = mock.Mock(side_effect=[throttled, throttled, 0, 3])
+    assert waiting.wait_until(look, bool, "three", 5) == 3
+    other = error_of("AccessDeniedException", "not authorized")
+    with pytest.raises(ClientError) as raised:
+        waiting.wait_until(mock.Mock(side_effect=other), bool, "three", 5)
+    assert raised.value is other
+
+
+def test_a_wait_that_is_throttled_to_its_end_says_so() -> None:
+    look = mock.Mock(side_effect=error_of("ThrottlingException", "Rate exceeded"))
+    with pytest.raises(TimeoutError, match=r"for three; last seen: .*Rate exceeded"):
+        waiting.wait_until(look, bool, "three", 0)
+
+
+def test_a_long_wait_looks_less_and_less_often() -> None:
+    now, sleeps = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        sleeps.append(seconds)
+        now[0] += seconds
+
+    clock = mock.Mock(monotonic=lambda: now[0], sleep=sleep)
+    with mock.patch.object(waiting, "time", clock), pytest.raises(TimeoutError):
+        waiting.wait_until(lambda: 0, bool, "nothing", 60, 0.2)
+    assert sum(sleeps) == pytest.approx(60)
+    assert sleeps[0] == 0.2
+    assert sleeps[:-1] == sorted(sleeps[:-1])
+    assert max(sleeps) == waiting.SLOWEST_S
+    assert len(sleeps) < 60
 
 
 def test_waiting_returns_what_it_saw() -> None:
@@ -545,6 +618,15 @@ def test_a_line_is_waited_for(group) -> None:
     assert logs.wait_for_line(client, group, "12345") == "Received message: 12345"
     with pytest.raises(TimeoutError, match=f"'67890' in {group}"):
         logs.wait_for_line(client, group, "67890", limit_s=0.1)
+
+
+def test_the_time_of_an_answer_is_that_of_aws(learner) -> None:
+    clock.set_off(30)
+    try:
+        answer = boto3.client("sqs").list_queues()
+        assert 0 <= datetime.now().timestamp() * 1000 - logs.answered_ms(answer) < 5000
+    finally:
+        clock.set_off(0)
 
 
 # Clean-up
@@ -744,6 +826,21 @@ def test_check_nothing_left(learner, capsys) -> None:
 
 
 # Charts
+
+
+@pytest.mark.parametrize("off_s", [30, -30])
+def test_a_journey_has_the_times_of_aws(built, off_s: float) -> None:
+    clients = [boto3.client(service) for service in ("sqs", "lambda", "logs")]
+    clock.set_off(off_s)
+    try:
+        way = evidence.follow(
+            *clients, built.queue_url, course.name(course.FUNCTION), {"order_id": "777"}
+        )
+    finally:
+        clock.set_off(0)
+    assert list(way["step"]) == ["sent", "handler starts", "handled"]
+    assert way["ms"].is_monotonic_increasing
+    assert way["ms"].iloc[-1] < 20_000  # a clock that is 30 s off does not show
 
 
 def test_the_chart_of_a_journey_says_what_it_shows() -> None:

@@ -726,3 +726,58 @@ def test_reading_the_evidence_needs_no_particular_index() -> None:
     odd = events.set_index(pd.Index(["same"] * len(events)))
     assert len(invocation_log.read_invocations(odd)) == 6
     pd.testing.assert_frame_equal(evidence.deliveries(odd), evidence.deliveries(events))
+
+
+# -- the lines of one call -----------------------------------------------------------------
+
+
+def log_of(*lines: tuple[float, str, str]) -> pd.DataFrame:
+    """A frame of log events from times in ms, streams and messages, in this order."""
+    return pd.DataFrame(
+        {
+            "time": [at(ms) for ms, _, _ in lines],
+            "stream": [stream for _, stream, _ in lines],
+            "kind": [kind_of(text) for _, _, text in lines],
+            "message": [text for _, _, text in lines],
+        }
+    )
+
+
+def test_the_lines_of_a_call_are_its_own_and_in_order() -> None:
+    start, end, report = (
+        [text.format(request(number)) for number in range(3)]
+        for text in (
+            "START RequestId: {} Version: 1",
+            "END RequestId: {}",
+            "REPORT RequestId: {}\t",
+        )
+    )
+    events = log_of(
+        (0, STREAM, start[0]),
+        (1, STREAM, "order 777"),
+        (2, STREAM, report[0]),
+        (2, STREAM, end[0]),
+        (10, STREAM, start[1]),
+        (10, OTHER, start[2]),
+        (11, STREAM, "order 777"),
+        (12, STREAM, report[1]),  # in one millisecond AWS gives them in any order
+        (12, STREAM, end[1]),
+        (20, OTHER, "order 888"),
+        (20, OTHER, end[2]),
+        (20, OTHER, report[2]),
+        (20, OTHER, start[0]),  # and a quick call may follow in the same one
+        (20, OTHER, "order 999"),
+        (20, OTHER, report[0]),
+    )
+    of_second = [start[1], "order 777", end[1], report[1]]
+    assert list(evidence.lines_of_call(events, "777")["message"]) == of_second
+    of_third = [start[2], "order 888", end[2], report[2]]
+    assert list(evidence.lines_of_call(events, "999")["message"])[1:] == ["order 999", report[0]]
+    assert list(evidence.lines_of_call(events, "888")["message"]) == of_third
+
+
+def test_a_call_that_is_not_there_has_no_lines() -> None:
+    events = log_of((1, STREAM, "order 777"), (2, STREAM, f"END RequestId: {request(0)}"))
+    assert evidence.lines_of_call(events, "888").empty
+    assert evidence.lines_of_call(events, "777").empty  # its START line has not come yet
+    assert evidence.lines_of_call(events.iloc[:0], "777").empty

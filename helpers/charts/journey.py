@@ -1,4 +1,4 @@
-"""The way of one message, from sent to deleted."""
+"""The way of one message, from one step to the next."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from helpers.charts.style import (
 
 
 def message_journey(journey: pd.DataFrame) -> Chart:
-    """The way of one message from sent to deleted.
+    """The way of one message, from its first step to its last.
 
     `journey` has the columns `step` (text) and `ms` (milliseconds since it was sent), in
     order of time, as `evidence.follow` returns it.
@@ -47,6 +47,7 @@ def message_journey(journey: pd.DataFrame) -> Chart:
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.12)
         axes.set_xlabel("time since the message was sent (ms)")
-        axes.set_title(f"From sent to deleted in {times[-1]:.0f} ms", loc="left")
-        steps = " → ".join(journey["step"])
-        return make_chart(figure, f"One message, from sent to deleted: {steps}.")
+        steps = list(journey["step"])
+        axes.set_title(f"From {steps[0]} to {steps[-1]} in {times[-1]:.0f} ms", loc="left")
+        text = f"One message, from {steps[0]} to {steps[-1]}: {' → '.join(steps)}."
+        return make_chart(figure, text)

@@ -5,7 +5,7 @@ from helpers.evidence.dead_letters import read_dead_letters
 from helpers.evidence.delivery_table import deliveries, worker_deliveries
 from helpers.evidence.fate_table import fates
 from helpers.evidence.invocation_table import invocations, running
-from helpers.evidence.journey import follow
+from helpers.evidence.journey import follow, lines_of_call
 
 __all__ = [
     "cost_per_million",
@@ -13,6 +13,7 @@ __all__ = [
     "fates",
     "follow",
     "invocations",
+    "lines_of_call",
     "read_dead_letters",
     "running",
     "worker_deliveries",

@@ -35,6 +35,9 @@ DIFFERS = {
     "disabled; here the flow stops with the answer of the update.",
 }
 UNKNOWN = {
+    "G-01": "That a longer timeout of the function is refused, and that a trigger over a queue "
+    "that became too short can be switched off, is not documented; what is says of creating and "
+    "updating a mapping.",
     "G-04": "AWS's answer to BatchSize 11 on a FIFO queue is not known; here it is that of a "
     "standard queue without a batching window.",
     "G-05": "AWS's words for MaximumConcurrency 1001 are not known; here they have the form "
@@ -372,6 +375,34 @@ def test_G_01_a_longer_timeout_of_the_function_is_refused(aws) -> None:
     )
     text = "Queue visibility timeout: 30 seconds is less than Function timeout: 31 seconds"
     assert refused == (400, INVALID, text)
+
+
+@pytest.mark.parametrize("change", [{"Enabled": True}, {"BatchSize": 5}], ids=str)
+def test_G_01_an_update_over_a_queue_that_became_too_short(aws, change) -> None:
+    mapping, url = mapping_over_a_queue_of_one_second(aws)
+    text = "Queue visibility timeout: 1 seconds is less than Function timeout: 3 seconds"
+    update = aws.lambda_.update_event_source_mapping
+    assert refusal(update, UUID=mapping["UUID"], **change) == (400, INVALID, text)
+    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "3"})
+    assert update(UUID=mapping["UUID"], **change)["UUID"] == mapping["UUID"]
+
+
+def test_G_01_it_can_be_switched_off(aws) -> None:
+    mapping, _ = mapping_over_a_queue_of_one_second(aws, Enabled=True)
+    uuid = mapping["UUID"]
+    aws.wait_mapping(uuid, "Enabled")
+    answer = aws.lambda_.update_event_source_mapping(UUID=uuid, Enabled=False)
+    assert answer["State"] == "Disabling"
+
+
+def mapping_over_a_queue_of_one_second(aws, **settings) -> tuple[dict, str]:
+    """A mapping, by default disabled, whose queue was shortened after it was created."""
+    url, arn = aws.queue()
+    mapping = aws.create_mapping(
+        EventSourceArn=arn, FunctionName=OTHER.name, **{"Enabled": False, **settings}
+    )
+    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+    return mapping, url
 
 
 def test_G_01_the_queue_of_a_function_with_a_longer_name_does_not_count(aws) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from moto.awslambda.exceptions import (
@@ -154,6 +154,8 @@ class Triggers:
                 function = self._function_of(spec["FunctionName"])
                 self._check_queue(function, mapping.event_source_arn)
                 mapping.function_arn = arn_as_given(function, spec["FunctionName"])
+            elif spec.get("Enabled", True):
+                self._check_fit(mapping)
             apply_settings(mapping, spec)
             self._pollers[uuid].wake()
         return mapping
@@ -234,6 +236,18 @@ class Triggers:
                 "queue does not exist."
             )
         check_visibility(queue, int(function.timeout))
+
+    def _check_fit(self, mapping: Mapping) -> None:
+        """An update is refused while the queue does not fit the function (G-01).
+
+        Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping":
+        it is validated at each creation and update. Switching off is let through.
+        """
+        queue = self.sqs.queue_by_arn(mapping.event_source_arn)
+        with suppress(UnknownFunctionException):
+            timeout_s = int(self.get_function(mapping.function_arn).timeout)
+            if queue is not None:
+                check_visibility(queue, timeout_s)
 
     def _check_not_mapped_yet(self, queue_arn: str, function_arn: str, function_name: str) -> None:
         for other in self.find(queue_arn, None):
