@@ -11,9 +11,7 @@ import boto3
 import pandas as pd
 
 from helpers.logs import log_group, read_events
-from helpers.waiting import when_known
-
-THROTTLED = ("ThrottlingException",)
+from helpers.waiting import THROTTLED, when_known
 
 
 @dataclass(frozen=True)

@@ -112,11 +112,9 @@ def deleted_queue() -> Experiment:
     sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
     test = experiments.build(course.BREAK_IT, HANDLER, enabled=False)
     policy = {"deadLetterTargetArn": test.dlq_arn, "maxReceiveCount": 3}
-    url = sqs.create_queue(
-        QueueName=f"{test.name}-{int(time.time() * 1000)}",
-        Attributes={"VisibilityTimeout": "10", "RedrivePolicy": json.dumps(policy)},
-        tags=course.tags(),
-    )["QueueUrl"]
+    settings = {"VisibilityTimeout": "10", "RedrivePolicy": json.dumps(policy)}
+    name = f"{test.name}-{int(time.time() * 1000)}"
+    url = steps.create_queue(sqs, name, course.tags(), settings)
     arn = steps.queue_arn(sqs, url)
     uuid = steps.add_trigger(lambda_, test.name, arn, course.tags())
     sqs.delete_queue(QueueUrl=url)
