@@ -6,6 +6,7 @@ import json
 from unittest import mock
 
 import boto3
+import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
 
@@ -161,6 +162,28 @@ def test_a_message_that_is_given_up_is_waited_for_in_the_dead_letter_queue(
     experiments.settle(built)
     answer = boto3.client("sqs").receive_message(QueueUrl=built.dlq_url)
     assert [message["MessageId"] for message in answer["Messages"]] == [sent]
+
+
+def test_the_lines_of_all_deliveries_of_a_dead_message_are_waited_for(learner, monkeypatch) -> None:
+    every = experiment.Experiment.events
+
+    def late(run: experiment.Experiment) -> pd.DataFrame:
+        events = every(run)
+        return events[events["time"] < pd.Timestamp.now("UTC") - pd.Timedelta(seconds=1.5)]
+
+    built = experiments.build("Retries", FAILS, visibility_s=1, max_receives=2)
+    monkeypatch.setattr(experiment.Experiment, "events", late)
+    monkeypatch.setattr(settling, "aws_pace", lambda: 1.0)
+    assert list(experiments.send_and_settle(built, ["hello"])["receive_count"]) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("shown", "dead", "number"),
+    [([1, 2], "", 0), ([3, 1], "", 1), ([1], "a", 1), ([1, 2, 3], "a", 0)],
+)
+def test_what_the_log_does_not_tell_is_counted(shown: list[int], dead: str, number: int) -> None:
+    seen = pd.DataFrame({"message_id": "a", "receive_count": shown})
+    assert settling.untold(seen, {dead}, 2) == number
 
 
 def test_a_report_that_nobody_reads_is_an_end_too(learner) -> None:

@@ -6,6 +6,7 @@ minute old on AWS, so nothing rests on them. The handler has to print its event.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -15,6 +16,7 @@ import boto3
 import pandas as pd
 
 from helpers import steps
+from helpers.account.target import aws_pace
 from helpers.clients import Client
 from helpers.evidence.dead_letters import look_at_dead, put_back
 from helpers.evidence.delivery_table import deliveries
@@ -25,6 +27,7 @@ from helpers.experiments.sending import send
 from helpers.waiting import wait_until
 
 SETTLE_LIMIT_S = 180.0  # on AWS a line of the log can be a minute late, and more
+LINES_LATE_S = 60.0  # so long on AWS for the lines of a delivery, which may never come
 DELETES_WITHIN_S = 2.0
 LOOK_AT_LOG_S = 0.3  # CloudWatch Logs allows some five FilterLogEvents calls a second
 AT_THEIR_END = {"deleted", "dead-letter queue"}
@@ -57,20 +60,30 @@ def wait_for_ends(
     if not ids:
         raise ValueError(f"No message of this run of {experiment.name} is known: send one first.")
     sqs, dead, seen = boto3.client("sqs"), set[str](), pd.DataFrame()
+    limit, ended_at = 0, float("inf")
 
     def look() -> dict[str, int]:
-        nonlocal seen
+        nonlocal seen, limit
         every = deliveries(experiment.events())
         seen = every[every["message_id"].isin(ids)].reset_index(drop=True)
         where = fates_of(experiment, seen, dead, ids)
-        if failed(seen) & set(where.index[where == "in the queue"]) and gives_up(sqs, experiment):
-            dead.update(find_dead(sqs, experiment))
+        if failed(seen) & set(where.index[where == "in the queue"]):
+            limit = max_receives(sqs, experiment)
+            dead.update(find_dead(sqs, experiment) if limit else ())
             where = fates_of(experiment, seen, dead, ids)
         return {str(place): int(number) for place, number in where.value_counts().items()}
 
+    def is_told(where: dict[str, int]) -> bool:
+        nonlocal ended_at
+        if not (where.keys() <= AT_THEIR_END and have_ended(seen)):
+            return False
+        ended_at = min(ended_at, time.monotonic())
+        waited_s = time.monotonic() - ended_at
+        return not untold(seen, dead, limit) or waited_s >= LINES_LATE_S * aws_pace()
+
     wait_for_log(
         look,
-        lambda where: where.keys() <= AT_THEIR_END and have_ended(seen),
+        is_told,
         f"all messages of {experiment.name} to be handled or dead",
         limit_s,
     )
@@ -104,12 +117,20 @@ def failed(seen: pd.DataFrame) -> set[str]:
     return set(seen.loc[~seen["outcome"].isin(("returned", "unknown")), "message_id"])
 
 
-def gives_up(sqs: Client, experiment: Experiment) -> bool:
-    """Whether the queue has a redrive policy."""
+def untold(seen: pd.DataFrame, dead: set[str], limit: int) -> int:
+    """How many deliveries the log does not show; a dead message had `limit` of them at least."""
+    counts = seen.groupby("message_id")["receive_count"].agg(["max", "nunique"])
+    at_least = counts["max"].mask(counts.index.isin(dead), counts["max"].clip(lower=limit))
+    return int((at_least - counts["nunique"]).sum())
+
+
+def max_receives(sqs: Client, experiment: Experiment) -> int:
+    """After how many receives the queue gives up; 0 without a redrive policy."""
     answer = sqs.get_queue_attributes(
         QueueUrl=experiment.queue_url, AttributeNames=["RedrivePolicy"]
     )
-    return bool(answer.get("Attributes"))
+    policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
+    return int(policy.get("maxReceiveCount", 0))
 
 
 def find_dead(sqs: Client, experiment: Experiment) -> set[str]:
