@@ -210,15 +210,16 @@ def check_max_receives(experiment: str, wanted: int) -> None:
         return
     answer = sqs.get_queue_attributes(QueueUrl=queue.key, AttributeNames=["RedrivePolicy"])
     policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
-    found = policy.get("maxReceiveCount")
-    has = (
-        f"gives up after {found} receives" if found else "has no redrive policy, so never gives up"
-    )
+    found, dead = policy.get("maxReceiveCount"), f"{name}-dlq"
+    has = "has no redrive policy, so never gives up"
+    if found:
+        into = steps.queue_name(policy["deadLetterTargetArn"])
+        has = f"gives up after {found} receives, into {into}"
     say(
-        found == wanted,
+        has == f"gives up after {wanted} receives, into {dead}",
         f"{name} gives up after {wanted} receives.",
-        f"{name} {has}. It should give up after {wanted}. The attribute RedrivePolicy is JSON "
-        "with deadLetterTargetArn and maxReceiveCount.",
+        f"{name} {has}. It should give up after {wanted}, into {dead}. The attribute RedrivePolicy "
+        "is JSON with deadLetterTargetArn and maxReceiveCount.",
         queue,
     )
 
@@ -226,14 +227,14 @@ def check_max_receives(experiment: str, wanted: int) -> None:
 def check_stored_order(order_id: str, amount_cents: int, limit_s: float = 3) -> None:
     """Notebook 10: the table of processed orders holds this order with this amount."""
     dynamodb, name = boto3.client("dynamodb"), course.name(course.TABLE)
-    key = {"order_id": {"S": order_id}}
+    get = {"TableName": name, "Key": {"order_id": {"S": order_id}}, "ConsistentRead": True}
     table = look_at_table(dynamodb, name)
     if table and not table.ours:
         print("Not yet:", about_tag(table))
         return
 
     def look() -> dict[str, Any] | None:
-        answer = ignore_missing(lambda: dynamodb.get_item(TableName=name, Key=key))
+        answer = ignore_missing(lambda: dynamodb.get_item(**get))
         return answer.get("Item") if answer else None
 
     try:
@@ -260,12 +261,11 @@ def check_cured(experiment: Experiment, orders: int = 3, limit_s: float = 3) -> 
     try:
         wait_until(charged, lambda number: number >= orders, "the orders", limit_s)
     except TimeoutError:
-        counts = steps.queue_counts(boto3.client("sqs"), experiment.queue_url)
-        waiting = sum(counts.values())
-        advice = "What should take them, and what does it say of itself?"
-        if not waiting:
-            advice = "On AWS log lines come late: then run this cell again."
-        print(f"Not yet: {waiting} of {orders} orders are in the queue. {advice}")
+        print(
+            f"Not yet: the log calls {charged()} of {orders} orders charged. What should take them "
+            "from the queue, and what does it say of itself? On AWS log lines come late: if you "
+            "have cured it, run this cell again."
+        )
         return
     foreign = [each for each in find_triggers([experiment.name]) if not each.ours]
     say(True, f"all {orders} orders are charged.", "", *foreign)

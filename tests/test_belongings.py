@@ -144,7 +144,7 @@ def test_each_function_for_experiments_refuses_what_is_foreign(learner) -> None:
     plant_table(aws.dynamodb, course.name(course.TABLE), ANNA)
     plant_queue(aws.sqs, course.name(course.JOBS_QUEUE), ANNA)
     url = aws.sqs.get_queue_url(QueueName=name)["QueueUrl"]
-    theirs = Experiment(name, url, "", url, "", f"{name}Role", uuid, 0)
+    theirs = Experiment(name, url, "", url, "", f"{name}Role", uuid, False)
     before = everything(learner)
     for call in (
         lambda: experiments.build("Retries", WORKS),

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from unittest import mock
+
 import boto3
+import pandas as pd
 import pytest
+from botocore.exceptions import ClientError
 
 from helpers import checks, clean_up, course, experiments, steps
-from helpers.experiments import faults, settling
+from helpers.account import clock
+from helpers.experiments import emptying, experiment, faults, settling
 
 pytestmark = pytest.mark.usefixtures("environment")
 
-FAILS = "def lambda_handler(event, context):\n    raise ValueError('no')\n"
 SHOWS = "import json\ndef lambda_handler(event, context):\n    print(json.dumps(event))\n"
+FAILS = SHOWS + "    raise ValueError('no')\n"
+WORKS = SHOWS + "    print(event['Records'][0]['body'])\n"
 ALLOW = (
     '{"Version": "2012-10-17", "Statement":'
     ' {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}'
 )
-WORKS = "def lambda_handler(event, context):\n    print(event['Records'][0]['body'])\n"
 
 
 def test_built_again_it_is_as_if_new_and_clean_up_finds_all_of_it(learner) -> None:
     sqs = boto3.client("sqs")
     first = experiments.build("Retries", FAILS, visibility_s=1, max_receives=1)
-    sqs.send_message(QueueUrl=first.queue_url, MessageBody="to the dead-letter queue")
+    experiments.send(first, ["to the dead-letter queue"])
     experiments.settle(first)
     sqs.send_message(QueueUrl=first.queue_url, MessageBody="still in flight")
     assert steps.queue_counts(sqs, first.dlq_url)["visible"] == 1
@@ -39,8 +45,8 @@ def test_built_again_it_is_as_if_new_and_clean_up_finds_all_of_it(learner) -> No
     assert (trigger["State"], trigger["BatchSize"]) == ("Enabled", 5)
     assert second.events().empty
 
-    sqs.send_message(QueueUrl=second.queue_url, MessageBody="hello")
-    experiments.settle(second)
+    sent = sqs.send_message(QueueUrl=second.queue_url, MessageBody="hello")
+    experiments.settle(second, [sent["MessageId"]])
     assert "hello" in set(second.events()["message"])
     assert second.again().events().empty
 
@@ -116,6 +122,148 @@ def test_deliveries_are_waited_for(learner, monkeypatch) -> None:
         experiments.wait_for_deliveries(built, 3)
 
 
+FAILS_ONCE = (
+    SHOWS
+    + """\
+    print("seen", event["Records"][0]["body"])
+    if event["Records"][0]["attributes"]["ApproximateReceiveCount"] == "1":
+        raise ValueError("no")
+"""
+)
+REPORTS = (
+    SHOWS
+    + """\
+    answer = {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+    print(json.dumps(answer))
+    return answer
+"""
+)
+
+
+@pytest.fixture
+def no_counts(monkeypatch) -> None:
+    """On AWS a queue's counts may be a minute old: here they never change."""
+    nothing = {"visible": 0, "in flight": 0, "delayed": 0}
+    monkeypatch.setattr(steps, "queue_counts", lambda *_: nothing)
+
+
+def test_the_ends_of_messages_are_seen_without_counts(learner, no_counts) -> None:
+    built = experiments.build("Retries", FAILS_ONCE, visibility_s=1)
+    seen = experiments.send_and_settle(built, ["hello"])
+    assert list(seen["outcome"]) == ["raised", "returned"]
+    assert list(experiments.own_lines(built, 2)) == ["seen hello", "seen hello"]
+
+
+def test_a_message_that_is_given_up_is_waited_for_in_the_dead_letter_queue(
+    learner, no_counts
+) -> None:
+    built = experiments.build("Retries", FAILS, visibility_s=1, max_receives=1)
+    [sent] = experiments.send(built, ["hello"])
+    experiments.settle(built)
+    answer = boto3.client("sqs").receive_message(QueueUrl=built.dlq_url)
+    assert [message["MessageId"] for message in answer["Messages"]] == [sent]
+
+
+def test_the_lines_of_all_deliveries_of_a_dead_message_are_waited_for(learner, monkeypatch) -> None:
+    every = experiment.Experiment.events
+
+    def late(run: experiment.Experiment) -> pd.DataFrame:
+        events = every(run)
+        return events[events["time"] < pd.Timestamp.now("UTC") - pd.Timedelta(seconds=1.5)]
+
+    built = experiments.build("Retries", FAILS, visibility_s=1, max_receives=2)
+    monkeypatch.setattr(experiment.Experiment, "events", late)
+    monkeypatch.setattr(settling, "aws_pace", lambda: 1.0)
+    assert list(experiments.send_and_settle(built, ["hello"])["receive_count"]) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("shown", "dead", "number"),
+    [([1, 2], "", 0), ([3, 1], "", 1), ([1], "a", 1), ([1, 2, 3], "a", 0)],
+)
+def test_what_the_log_does_not_tell_is_counted(shown: list[int], dead: str, number: int) -> None:
+    seen = pd.DataFrame({"message_id": "a", "receive_count": shown})
+    assert settling.untold(seen, {dead}, 2) == number
+
+
+def test_a_report_that_nobody_reads_is_an_end_too(learner) -> None:
+    setting = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
+    built = experiments.build("Retries", REPORTS, visibility_s=1)
+    experiments.send(built, ["hello"])
+    experiments.settle(built, limit_s=10)
+    built = experiments.build("Retries", REPORTS, visibility_s=1, **setting)
+    experiments.send(built, ["hello"])
+    with pytest.raises(TimeoutError, match=r"all messages of .* last seen: {'in the queue': 1}"):
+        experiments.settle(built, limit_s=1)
+
+
+def test_without_a_message_there_is_nothing_to_wait_for(learner) -> None:
+    built = experiments.build("Retries", SHOWS, enabled=False)
+    with pytest.raises(ValueError, match=r"No message of this run of .*Retries is known"):
+        experiments.settle(built)
+    experiments.send(built, ["hello"])
+    with pytest.raises(ValueError, match="No message of this run"):
+        experiments.settle(built.again())
+
+
+@pytest.mark.parametrize("off_s", [-30, 30])
+def test_a_run_begins_by_the_clock_of_aws(learner, off_s: float) -> None:
+    clock.set_off(off_s)
+    try:
+        first = experiments.build("Retries", WORKS)
+        experiments.send(first, ["one"])
+        experiments.settle(first, limit_s=10)
+        second = first.again()
+        assert second.events().empty
+        experiments.send(second, ["two"])
+        experiments.settle(second, limit_s=10)
+    finally:
+        clock.set_off(0)
+    assert list(experiments.own_lines(second)) == ["two"]
+
+
+def test_a_log_that_is_read_too_often_is_read_again(learner, monkeypatch) -> None:
+    built = experiments.build("Retries", WORKS, enabled=False)
+    throttled = ClientError({"Error": {"Code": "ThrottlingException"}}, "FilterLogEvents")
+    read = mock.Mock(side_effect=[throttled, built.events()])
+    monkeypatch.setattr(experiment, "read_events", read)
+    assert built.events().empty
+    assert read.call_count == 2
+
+
+def test_a_queue_is_emptied_without_a_change_of_it(learner) -> None:
+    sqs = boto3.client("sqs")
+    kept = {"VisibilityTimeout": "77"}
+    url = steps.create_queue(sqs, course.name("Orders"), course.tags(), kept)
+    sqs.send_message(QueueUrl=url, MessageBody="of an earlier run")
+    experiments.drain(sqs, url)
+    assert not any(steps.queue_counts(sqs, url).values())
+    names = list(kept)
+    assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] == kept
+
+
+def test_a_change_of_a_queue_is_believed_when_reads_agree() -> None:
+    old, new = {"VisibilityTimeout": "1"}, {"VisibilityTimeout": "2"}
+    reads = [old, new, new, new, old, *[new] * emptying.EQUAL_READS]
+    sqs = mock.Mock()
+    sqs.get_queue_attributes.side_effect = [{"Attributes": each} for each in reads]
+    emptying.change_queue(sqs, "http://localhost/1/queue", **new)
+    assert sqs.get_queue_attributes.call_count == len(reads)
+
+
+@pytest.mark.parametrize(
+    ("read", "written", "answer"),
+    [
+        ("", "", True),
+        ('{"a": 1}', '{"a":1}', True),
+        ('{"a": 2}', '{"a":1}', False),
+        ("1", "", False),
+    ],
+)
+def test_a_policy_is_the_same_however_it_is_spaced(read: str, written: str, answer: bool) -> None:
+    assert emptying.same(read, written) is answer
+
+
 def test_what_aws_refuses_is_raised(learner) -> None:
     with pytest.raises(Exception, match="Queue visibility timeout: 1 seconds is less than"):
         experiments.build("BreakIt", WORKS, visibility_s=1, timeout_s=2)
@@ -183,11 +331,17 @@ def said(capsys, check, *arguments) -> str:
 
 def test_check_max_receives(learner, capsys) -> None:
     assert "there is no queue" in said(capsys, checks.check_max_receives, "Retries", 4)
-    for most, answer in ((None, "has no redrive policy"), (3, "gives up after 3 receives. It")):
+    for most, answer in ((None, "has no redrive policy"), (3, "gives up after 3 receives, into")):
         experiments.build("Retries", WORKS, max_receives=most)
         assert answer in said(capsys, checks.check_max_receives, "Retries", 4)
-    experiments.build("Retries", WORKS, max_receives=4)
+    built = experiments.build("Retries", WORKS, max_receives=4)
     assert said(capsys, checks.check_max_receives, "Retries", 4).startswith("Right: ")
+    itself = {"deadLetterTargetArn": built.queue_arn, "maxReceiveCount": 4}
+    boto3.client("sqs").set_queue_attributes(
+        QueueUrl=built.queue_url, Attributes={"RedrivePolicy": json.dumps(itself)}
+    )
+    answer = said(capsys, checks.check_max_receives, "Retries", 4)
+    assert answer.startswith(f"Not yet: {learner}Retries gives up after 4 receives, into ")
 
 
 def test_check_stored_order(learner, capsys) -> None:
@@ -204,10 +358,12 @@ def test_check_stored_order(learner, capsys) -> None:
 
 
 def test_check_cured(learner, capsys) -> None:
-    charges = "def lambda_handler(e, context):\n    print('charged', e['Records'][0]['body'])\n"
+    charges = SHOWS + "    print('charged', event['Records'][0]['body'])\n"
     ill = experiments.build("BreakIt", charges, enabled=False)
     experiments.send(ill, ["order 1", "order 2"])
-    assert said(capsys, checks.check_cured, ill, 2, 0.1).startswith("Not yet: 2 of 2 orders")
+    assert said(capsys, checks.check_cured, ill, 2, 0.1).startswith(
+        "Not yet: the log calls 0 of 2 orders charged."
+    )
     experiments.switch(boto3.client("lambda"), ill.trigger_uuid, on=True)
     experiments.settle(ill)
     assert said(capsys, checks.check_cured, ill, 2, 5).startswith("Right: all 2 orders")

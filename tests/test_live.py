@@ -14,7 +14,10 @@ from helpers.experiments import live
 
 pytestmark = pytest.mark.usefixtures("environment")
 FAILS_ONCE = """\
+import json
+
 def lambda_handler(event, context):
+    print(json.dumps(event))
     print("seen", event["Records"][0]["body"])
     if event["Records"][0]["attributes"]["ApproximateReceiveCount"] == "1":
         raise ValueError("no")
@@ -48,7 +51,7 @@ def watch_one_message() -> int:
     test = experiments.build("Retries", FAILS_ONCE, visibility_s=1)
     threads = threading.active_count()  # after the first wait, for tqdm keeps a thread
     with live.watch(test):
-        boto3.client("sqs").send_message(QueueUrl=test.queue_url, MessageBody="hello")
+        experiments.send(test, ["hello"])
         experiments.settle(test)
     return threading.active_count() - threads
 

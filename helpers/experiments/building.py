@@ -21,8 +21,8 @@ from helpers.account.things import ignore_missing, look_at_mapping
 from helpers.clean_up import delete_trigger, wait_until_trigger_is_gone
 from helpers.clients import Client
 from helpers.experiments.changes import switch, wait_until_updated
-from helpers.experiments.emptying import drain
-from helpers.experiments.experiment import Experiment, now_ms
+from helpers.experiments.emptying import change_queue, drain
+from helpers.experiments.experiment import Experiment
 from helpers.waiting import NOT_READY_YET, when_known
 
 TOO_SHORT = ("is less than Function timeout",)
@@ -107,8 +107,8 @@ def build(
     trigger_uuid = build_trigger(lambda_, wanted, queues)
     return Experiment(
         wanted.name, queues.url, queues.arn, queues.dlq_url, queues.dlq_arn, wanted.role_name,
-        trigger_uuid, now_ms(),
-    )  # fmt: skip
+        trigger_uuid, reports_count=bool(trigger.get("FunctionResponseTypes")),
+    ).again()  # fmt: skip
 
 
 # -- first the queues, and no messages in them ---------------------------------------------
@@ -126,12 +126,11 @@ def build_queues(sqs: Client, lambda_: Client, wanted: Settings) -> Queues:
     delete_other_triggers(lambda_, wanted.name, arn)
     empty_both(sqs, lambda_, queues)
     policy = {"deadLetterTargetArn": dlq_arn, "maxReceiveCount": wanted.max_receives}
-    sqs.set_queue_attributes(
-        QueueUrl=url,
-        Attributes={
-            "VisibilityTimeout": str(wanted.visibility_s),
-            "RedrivePolicy": json.dumps(policy) if wanted.max_receives else "",
-        },
+    change_queue(
+        sqs,
+        url,
+        VisibilityTimeout=str(wanted.visibility_s),
+        RedrivePolicy=json.dumps(policy) if wanted.max_receives else "",
     )
     return queues
 

@@ -2,39 +2,84 @@
 
 from __future__ import annotations
 
+from json import loads
+
 import boto3
 
 from helpers import course, steps
 from helpers.account.names import Names
 from helpers.account.refusal import refuse_foreign, refuse_names
+from helpers.account.target import aws_pace
 from helpers.account.things import as_list, look_at_queue, look_at_table
 from helpers.clients import Client, Table
 from helpers.waiting import wait_until
 
+EQUAL_READS = 4  # what is read so often in a row is believed
+HIDDEN_S = 30  # time enough to delete what was received
 
-def drain(sqs: Client, queue_url: str, limit_s: float = 90.0) -> None:
+
+def drain(sqs: Client, queue_url: str, limit_s: float = 120.0) -> None:
     """Delete what is in a queue, waiting for messages that are in flight to come back.
 
-    PurgeQueue is allowed once in 60 s only, too seldom for an experiment that is repeated.
-    Raises NotOurs for a queue of somebody else.
+    PurgeQueue is allowed once in 60 s only, too seldom for an experiment that is repeated. The
+    counts of AWS may be a minute old, and a short poll may miss a message: so the queue is
+    believed to be empty after some looks that found nothing. Raises NotOurs for a queue of
+    somebody else.
     """
     refuse_foreign([look_at_queue(sqs, steps.queue_name(queue_url))])
-    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "30"})
+    nothing = 0
 
     def look() -> int:
-        waiting = sum(steps.queue_counts(sqs, queue_url).values())
-        received = sqs.receive_message(
-            QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1 if waiting else 0
-        ).get("Messages", [])
-        entries = [
-            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
-            for number, message in enumerate(received)
-        ]
-        if entries:
-            sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries)
-        return waiting + len(entries)
+        nonlocal nothing
+        left = sum(steps.queue_counts(sqs, queue_url).values())
+        left += delete_some(sqs, queue_url, wait_s=1 if left else 0)
+        nothing = 0 if left else nothing + 1
+        return left
 
-    wait_until(look, lambda left: not left, f"{queue_url} to be empty", limit_s, 0.0)
+    wait_until(look, lambda _: nothing >= EQUAL_READS, f"{queue_url} to be empty", limit_s, 0.0)
+
+
+def delete_some(sqs: Client, queue_url: str, wait_s: int) -> int:
+    """Delete up to ten messages that are visible. Returns how many."""
+    received = sqs.receive_message(
+        QueueUrl=queue_url,
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=HIDDEN_S,
+        WaitTimeSeconds=wait_s,
+    ).get("Messages", [])
+    entries = [
+        {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+        for number, message in enumerate(received)
+    ]
+    if entries:
+        sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries)
+    return len(entries)
+
+
+def change_queue(sqs: Client, queue_url: str, **attributes: str) -> None:
+    """Change attributes of a queue, and wait until some reads in a row show them.
+
+    For up to 60 s after a change AWS answers now with the old value, now with the new one.
+    Source: SQS API Reference, SetQueueAttributes.
+    """
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=attributes)
+    names, right = list(attributes), 0
+
+    def look() -> dict[str, str]:
+        nonlocal right
+        answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+        seen: dict[str, str] = answer.get("Attributes", {})
+        is_right = all(same(seen.get(name, ""), attributes[name]) for name in names)
+        right = right + 1 if is_right else 0
+        return seen
+
+    what = f"the new settings of {steps.queue_name(queue_url)}"
+    wait_until(look, lambda _: right >= EQUAL_READS, what, 120.0, aws_pace())
+
+
+def same(read: str, written: str) -> bool:
+    """Whether a value that was read is the one that was written; JSON may be spaced otherwise."""
+    return read == written or (read[:1] == "{" == written[:1] and loads(read) == loads(written))
 
 
 def empty_queue(name: str, visibility_s: int) -> str:
@@ -47,7 +92,7 @@ def empty_queue(name: str, visibility_s: int) -> str:
     refuse_names(Names(queues=(name,)))
     url = steps.create_queue(sqs, course.name(name), course.tags())
     drain(sqs, url)
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(visibility_s)})
+    change_queue(sqs, url, VisibilityTimeout=str(visibility_s))
     return url
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 import boto3
 import pandas as pd
 
 from helpers.logs import log_group, read_events
+from helpers.waiting import THROTTLED, when_known
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What `build` made. `since_ms`: log events before this time belong to earlier runs."""
+    """What `build` made, and one run of it.
+
+    `reports_count`: whether the trigger reads which messages an answer names as failed.
+    `since_ms`: when the run began, by AWS's clock, in ms since the epoch and in whole seconds.
+    `earlier`: what the log held since then of earlier runs. `sent`: the ids of the messages
+    that `send` sent in this run.
+    """
 
     name: str
     queue_url: str
@@ -22,7 +31,10 @@ class Experiment:
     dlq_arn: str
     role_name: str
     trigger_uuid: str
-    since_ms: int
+    reports_count: bool
+    since_ms: int = 0
+    earlier: frozenset[tuple[Any, ...]] = field(default=frozenset(), repr=False)
+    sent: list[str] = field(default_factory=list, repr=False)
 
     @property
     def group(self) -> str:
@@ -30,12 +42,29 @@ class Experiment:
         return log_group(self.name)
 
     def events(self) -> pd.DataFrame:
-        """The log events of this run, as `helpers.logs.read_events` gives them."""
-        return read_events(boto3.client("logs"), self.group, self.since_ms)
+        """The log events of this run, as `helpers.logs.read_events` gives them.
+
+        A line may be readable long after it was written, and after younger ones of other
+        environments: so all of the run are read each time. Is AWS asked too often, then it is
+        asked again, for up to 60 s.
+        """
+        logs = boto3.client("logs")
+        events = when_known(
+            read_events, THROTTLED, logs=logs, group=self.group, since_ms=self.since_ms
+        )
+        if not self.earlier:
+            return events
+        return events[[line not in self.earlier for line in lines(events)]].reset_index(drop=True)
 
     def again(self) -> Experiment:
-        """The same experiment, with the time of the run set to now."""
-        return replace(self, since_ms=now_ms())
+        """The same experiment; its run begins now, and what was logged before is of others."""
+        begun = replace(self, since_ms=aws_now_ms(), earlier=frozenset(), sent=[])
+        return replace(begun, earlier=frozenset(lines(begun.events())))
+
+
+def lines(events: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """What tells one log event from another."""
+    return zip(events["time"], events["stream"], events["message"], strict=True)
 
 
 def printed(events: pd.DataFrame) -> pd.Series:
@@ -44,5 +73,12 @@ def printed(events: pd.DataFrame) -> pd.Series:
     return own[~own.str.startswith('{"Records"')]
 
 
-def now_ms() -> int:
-    return int(time.time() * 1000)
+def aws_now_ms() -> int:
+    """The time by AWS's clock, in ms since the epoch, its begun second left out.
+
+    A learner's clock may be seconds off, and log events carry AWS's time. Source: the header
+    Date of an answer (RFC 9110).
+    """
+    answer = boto3.client("sqs").list_queues(MaxResults=1)
+    date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+    return int(parsedate_to_datetime(date).timestamp() * 1000)

@@ -21,6 +21,7 @@ from helpers.account.refusal import refuse_foreign, refuse_names
 from helpers.account.things import ignore_missing, look_at_function
 from helpers.clients import Client
 from helpers.experiments.changes import wait_until_updated
+from helpers.experiments.emptying import change_queue
 from helpers.experiments.experiment import Experiment
 from helpers.waiting import when_role_is_ready
 
@@ -82,11 +83,9 @@ def missing_permission() -> Experiment:
 
 def short_visibility() -> Experiment:
     """Somebody made the queue's visibility timeout shorter than the work."""
-    test = experiments.build(course.BREAK_IT, SLOW, visibility_s=4, timeout_s=4, enabled=False)
-    boto3.client("sqs").set_queue_attributes(
-        QueueUrl=test.queue_url, Attributes={"VisibilityTimeout": "1"}
-    )
-    experiments.switch(boto3.client("lambda"), test.trigger_uuid, on=True)
+    test = experiments.build(course.BREAK_IT, SLOW, visibility_s=4, timeout_s=4)
+    change_queue(boto3.client("sqs"), test.queue_url, VisibilityTimeout="1")
+    course.let_aws_catch_up(60, "every server of the queue to know its settings")
     return test.again()
 
 
@@ -113,11 +112,9 @@ def deleted_queue() -> Experiment:
     sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
     test = experiments.build(course.BREAK_IT, HANDLER, enabled=False)
     policy = {"deadLetterTargetArn": test.dlq_arn, "maxReceiveCount": 3}
-    url = sqs.create_queue(
-        QueueName=f"{test.name}-{int(time.time() * 1000)}",
-        Attributes={"VisibilityTimeout": "10", "RedrivePolicy": json.dumps(policy)},
-        tags=course.tags(),
-    )["QueueUrl"]
+    settings = {"VisibilityTimeout": "10", "RedrivePolicy": json.dumps(policy)}
+    name = f"{test.name}-{int(time.time() * 1000)}"
+    url = steps.create_queue(sqs, name, course.tags(), settings)
     arn = steps.queue_arn(sqs, url)
     uuid = steps.add_trigger(lambda_, test.name, arn, course.tags())
     sqs.delete_queue(QueueUrl=url)

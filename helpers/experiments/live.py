@@ -18,13 +18,14 @@ import pandas as pd
 from botocore.exceptions import ClientError
 from IPython.display import HTML, display
 
-from helpers import charts
+from helpers import charts, course
 from helpers.account.target import WrongSetting
 from helpers.evidence.invocation_log import read_invocations
 from helpers.evidence.queue_watch import QueueWatch
 from helpers.experiments.experiment import Experiment, printed
 
 EVERY_S = 0.5  # CloudWatch Logs allows some five FilterLogEvents calls a second
+COUNTS_LATE_S = 60
 LINES = 5
 LINE_LENGTH = 110
 
@@ -43,7 +44,9 @@ def is_on() -> bool:
 class watch:
     """Shows an experiment while the block runs, and a chart of it at its end.
 
-    The threads that look end with the block, however it ends.
+    The threads that look end with the block, however it ends. On AWS counts are right a minute
+    after the last change: so much longer is looked there, unless the block raised. Source: SQS
+    API Reference, GetQueueAttributes.
     """
 
     def __init__(self, experiment: Experiment) -> None:
@@ -64,6 +67,8 @@ class watch:
         return self
 
     def __exit__(self, *exception: Any) -> None:
+        if exception[0] is None:
+            course.let_aws_catch_up(COUNTS_LATE_S, "the counts of the queue to be right")
         self._done.set()
         try:
             if self._thread:

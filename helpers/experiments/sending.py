@@ -13,7 +13,7 @@ from helpers.experiments.experiment import Experiment
 
 
 def send(experiment: Experiment, bodies: list[str]) -> list[str]:
-    """Send messages, ten in each request, and return their ids.
+    """Send messages, ten in each request, and return their ids; the experiment keeps them too.
 
     To a FIFO queue all go in one message group, and none counts as a duplicate. Raises
     NotOurs for a queue of somebody else, and RuntimeError for the first that SQS refuses.
@@ -33,6 +33,7 @@ def send(experiment: Experiment, bodies: list[str]) -> list[str]:
         for failed in answer.get("Failed", []):
             raise RuntimeError(f"SQS refused a message: {failed['Code']}: {failed['Message']}")
         ids += [sent["MessageId"] for sent in answer["Successful"]]
+    experiment.sent.extend(ids)
     return ids
 
 
