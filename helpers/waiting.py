@@ -23,6 +23,10 @@ KNOWN_LIMIT_S = 120.0
 NOT_READY_YET = ("cannot be assumed by Lambda", "does not have permissions to call")
 
 
+class GaveUp(TimeoutError):
+    """What was waited for did not come in time. The message names it."""
+
+
 def wait_until(
     look: Callable[[], T],
     done: Callable[[T], Any],
@@ -33,8 +37,8 @@ def wait_until(
     """Call `look` until `done(its result)` is true, and return that result.
 
     Looks every `every_s` seconds at first and then less and less often, down to every 2 s; a
-    look that AWS throttles is made again. Raises TimeoutError, naming `what` and what was seen
-    last, after `limit_s` seconds.
+    look that AWS throttles is made again. Raises GaveUp, a TimeoutError that names `what` and what
+    was seen last, after `limit_s` seconds.
     """
     ends = time.monotonic() + limit_s
     pause_s = every_s
@@ -51,7 +55,7 @@ def wait_until(
                 last, pause_s = str(error), max(pause_s, SLOWEST_S)
             left_s = ends - time.monotonic()
             if left_s <= 0:
-                raise TimeoutError(f"Waited {limit_s:.0f} s for {what}; last seen: {last}")
+                raise GaveUp(f"Waited {limit_s:.0f} s for {what}; last seen: {last}")
             time.sleep(min(pause_s, left_s))
             pause_s = min(pause_s * SLOWER, max(every_s, SLOWEST_S))
 

@@ -759,6 +759,15 @@ def test_check_practice_queue(learner, capsys) -> None:
     assert said(capsys, check, 14).startswith("Right: ")
 
 
+def test_a_check_gives_aws_a_minute_to_show_what_was_done(monkeypatch) -> None:
+    monkeypatch.setattr(waiting.time, "sleep", mock.Mock())
+    monkeypatch.setattr(checks, "aws_pace", lambda: 1.0)
+    days = iter([4, 4, 14])
+    assert checks.see(lambda: next(days), lambda seen: seen == 14) == 14
+    monkeypatch.setattr(checks, "aws_pace", lambda: 0.0)
+    assert checks.see(lambda: 4, lambda seen: seen == 14) == 4
+
+
 def test_check_practice_role(learner, capsys) -> None:
     iam, check = boto3.client("iam"), checks.check_practice_role
     name = course.name(course.PRACTICE_ROLE)

@@ -61,6 +61,15 @@ def test_a_wrong_setting_is_said_without_a_traceback(tmp_path, monkeypatch) -> N
     ]
 
 
+def test_a_wait_in_vain_is_said_without_a_traceback(tmp_path) -> None:
+    wait = "from helpers import waiting\nwaiting.wait_until(lambda: 0, bool, 'the moon', 0)"
+    try:
+        _, [error] = run([BEGIN, wait], tmp_path)
+    finally:
+        command(tmp_path, "stop")
+    assert error["traceback"] == ["Waited 0 s for the moon; last seen: 0"]
+
+
 def test_a_folder_that_cannot_be_used_is_said_without_a_traceback(tmp_path) -> None:
     (tmp_path / "file").touch()
     [[error]] = run([BEGIN], tmp_path / "file")

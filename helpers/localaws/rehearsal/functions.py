@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from moto.awslambda_simple.models import lambda_simple_backends
 
 from helpers.localaws.front.protocols import Answer
-from helpers.localaws.functions.function import Function
+from helpers.localaws.functions.function import UPDATING_S, Function
 from helpers.localaws.rehearsal.conditions import Conditions, Effect, OldValues, Request, replace
 
 TAGGING = ("TagResource", "UntagResource")
@@ -20,7 +20,8 @@ def install(conditions: Conditions) -> None:
     """Let Pending and InProgress last as long as on AWS."""
 
     def settles_at(function: Any) -> float:
-        seconds = conditions.delay_s("function settled", function.function_name)
+        drawn = conditions.delay_s("function settled", function.function_name)
+        seconds = max(drawn, UPDATING_S)  # never sooner than in the plain local AWS
         conditions.report.lasted("function settled", seconds)
         return time.monotonic() + seconds
 
