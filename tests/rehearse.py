@@ -7,6 +7,7 @@ a cell may give up; what the other cells show is compared all the same.
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import re
 import subprocess
@@ -87,7 +88,9 @@ def check_what_is_there(name: str, like: LikeAws) -> tuple[int, str]:
 def plain(cell: nbformat.NotebookNode) -> list[str]:
     """What a cell shows, without what may differ from run to run."""
     patterns = get_sanitize_patterns(REHEARSAL_SANITIZE)
-    texts = [text for text in output_texts(cell) if not text.startswith("<")]
+    shown = copy.copy(cell)  # stderr holds progress bars: not what a lesson says
+    shown.outputs = [each for each in cell.outputs if each.get("name") != "stderr"]
+    texts = [text for text in output_texts(shown) if not text.startswith("<")]
     for pattern, replacement in patterns:
         texts = [re.sub(pattern, replacement, text) for text in texts]
     return sorted(texts)
