@@ -58,7 +58,7 @@ notebooks: setup
 # Run all notebooks on a rehearsal of AWS, once for each seed. It takes about an hour.
 rehearse: setup
 	$(BIN)/python -m tests.rehearse $(if $(PROFILE),--profile $(PROFILE)) \
-	  $(if $(SEED),--seeds $(SEED)) $(if $(SCALE),--scale $(SCALE))
+	  $(SEED:%=--seed %) $(if $(SCALE),--scale $(SCALE))
 
 # Run the conformance tests on plain moto too, and write CONFORMANCE.md.
 ledger: setup

@@ -184,9 +184,8 @@ def check_handler(handler: Callable[[dict[str, Any], None], Any], expected: int)
 def check_received(text: str, limit_s: float = 5) -> None:
     """Notebook 06: a message with this text went through the function."""
     group = log_group(course.name(course.FUNCTION))
-    patience_s = limit_s + AWS_IS_LATE_S * aws_pace()
     try:
-        line = wait_for_line(boto3.client("logs"), group, text, limit_s=patience_s)
+        line = wait_for_line(boto3.client("logs"), group, text, limit_s=patience_s(limit_s))
     except TimeoutError:
         line = None
     say(
@@ -238,7 +237,7 @@ def check_stored_order(order_id: str, amount_cents: int, limit_s: float = 3) -> 
         return answer.get("Item") if answer else None
 
     try:
-        item = wait_until(look, bool, f"order {order_id} in {name}", limit_s)
+        item = wait_until(look, bool, f"order {order_id} in {name}", patience_s(limit_s))
     except TimeoutError:
         print(f"Not yet: {name} has no order {order_id}. Send it, then run this cell again.")
         return
@@ -259,7 +258,7 @@ def check_cured(experiment: Experiment, orders: int = 3, limit_s: float = 3) -> 
         return int(lines[lines.str.startswith("charged")].nunique())
 
     try:
-        wait_until(charged, lambda number: number >= orders, "the orders", limit_s)
+        wait_until(charged, lambda number: number >= orders, "the orders", patience_s(limit_s))
     except TimeoutError:
         print(
             f"Not yet: the log calls {charged()} of {orders} orders charged. What should take them "
@@ -303,6 +302,11 @@ def check_nothing_left() -> None:
         print(f"Left alone: {', '.join(kept)}.")
 
 
+def patience_s(local_s: float) -> float:
+    """How long a check waits, in s: so long on the local AWS, and a minute more on AWS."""
+    return local_s + AWS_IS_LATE_S * aws_pace()
+
+
 def see(look: Callable[[], T], right: Callable[[T], bool], local_s: float = 0) -> T:
     """What is seen as soon as it is right, or last; AWS gets a minute more to show it."""
     seen: list[T] = []
@@ -312,7 +316,7 @@ def see(look: Callable[[], T], right: Callable[[T], bool], local_s: float = 0) -
         return seen[-1]
 
     with suppress(TimeoutError):
-        wait_until(look_again, right, "what was done", local_s + AWS_IS_LATE_S * aws_pace())
+        wait_until(look_again, right, "what was done", patience_s(local_s))
     return seen[-1] if seen else look()
 
 

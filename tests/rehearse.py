@@ -30,6 +30,7 @@ from tests.notebook_files import FOLDER, NAMES, ROOT, code_cells, output_texts, 
 TARGET = r"Connected to: .*"
 SANITIZE = (ROOT / "tests" / "sanitize.cfg").read_text(encoding="utf-8")
 REHEARSAL_SANITIZE = f"{SANITIZE}\n[target]\nregex: {TARGET}\nreplace: Connected to: TARGET\n"
+SEEDS = ("1", "2", "3")
 LIMIT_S = 3600
 # How a cell gives up: its last wait was in vain, or a refusal of AWS's did not pass in time.
 GIVES_UP = ("TimeoutError", "ClientError", "WaiterError")
@@ -135,12 +136,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.rehearse", description=__doc__)
     parser.add_argument("names", nargs="*", default=NAMES, help="notebooks (default: all)")
     parser.add_argument("--profile", default="typical", help="typical, slow or hostile")
-    parser.add_argument("--seeds", nargs="+", default=["1", "2", "3"])
+    parser.add_argument("--seed", action="append", help="again for another (default: 1, 2 and 3)")
     parser.add_argument("--scale", default="1")
     options = parser.parse_args(arguments)
     unknown = {*options.names} - {*NAMES}
     try:
-        likes = [read_like_aws(options.profile, seed, options.scale) for seed in options.seeds]
+        seeds = options.seed or SEEDS
+        likes = [read_like_aws(options.profile, seed, options.scale) for seed in seeds]
         if unknown:
             raise ValueError(f"There is no notebook {', '.join(sorted(unknown))}.")
     except ValueError as error:

@@ -166,7 +166,7 @@ def delete_other_triggers(lambda_: Client, function_name: str, queue_arn: str) -
 def build_function(lambda_: Client, wanted: Settings) -> None:
     """The role and the function; what is there already is changed where it differs.
 
-    Refusals that pass are tried again for 60 s.
+    Refusals that pass are tried again for 120 s.
     """
     role_arn = steps.create_role(boto3.client("iam"), wanted.role_name, course.tags())
     steps.create_function(lambda_, wanted.name, role_arn, course.tags(), wanted.handler)
@@ -194,7 +194,7 @@ def build_function(lambda_: Client, wanted: Settings) -> None:
 def build_trigger(lambda_: Client, wanted: Settings, queues: Queues) -> str:
     """The trigger with the wanted settings. Returns its UUID when it is enabled or disabled.
 
-    Refusals that pass are tried again for 60 s.
+    Refusals that pass are tried again for 120 s.
     """
     settings = {
         "BatchSize": 1,

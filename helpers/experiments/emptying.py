@@ -22,9 +22,9 @@ def drain(sqs: Client, queue_url: str, limit_s: float = 120.0) -> None:
     """Delete what is in a queue, waiting for messages that are in flight to come back.
 
     PurgeQueue is allowed once in 60 s only, too seldom for an experiment that is repeated. The
-    counts of AWS may be a minute old, and a short poll may miss a message: so the queue is
-    believed to be empty after some looks that found nothing. Raises NotOurs for a queue of
-    somebody else.
+    counts of AWS may be a minute old, and a short poll may miss a message: so there each look is
+    a long poll, and the queue is believed to be empty after some that found nothing. Raises
+    NotOurs for a queue of somebody else.
     """
     refuse_foreign([look_at_queue(sqs, steps.queue_name(queue_url))])
     nothing = 0
@@ -32,7 +32,7 @@ def drain(sqs: Client, queue_url: str, limit_s: float = 120.0) -> None:
     def look() -> int:
         nonlocal nothing
         left = sum(steps.queue_counts(sqs, queue_url).values())
-        left += delete_some(sqs, queue_url, wait_s=1 if left else 0)
+        left += delete_some(sqs, queue_url, wait_s=1 if left or aws_pace() else 0)
         nothing = 0 if left else nothing + 1
         return left
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
 import pandas as pd
 
-from helpers.logs import log_group, read_events
+from helpers.logs import answered_ms, log_group, read_events
 from helpers.waiting import THROTTLED, when_known
 
 
@@ -46,7 +45,7 @@ class Experiment:
 
         A line may be readable long after it was written, and after younger ones of other
         environments: so all of the run are read each time. Is AWS asked too often, then it is
-        asked again, for up to 60 s.
+        asked again, for up to 120 s.
         """
         logs = boto3.client("logs")
         events = when_known(
@@ -58,7 +57,8 @@ class Experiment:
 
     def again(self) -> Experiment:
         """The same experiment; its run begins now, and what was logged before is of others."""
-        begun = replace(self, since_ms=aws_now_ms(), earlier=frozenset(), sent=[])
+        now_ms = answered_ms(boto3.client("sqs").list_queues(MaxResults=1))
+        begun = replace(self, since_ms=now_ms, earlier=frozenset(), sent=[])
         return replace(begun, earlier=frozenset(lines(begun.events())))
 
 
@@ -71,14 +71,3 @@ def printed(events: pd.DataFrame) -> pd.Series:
     """The lines that a function wrote itself, without printed events."""
     own = events.loc[events["kind"] == "", "message"]
     return own[~own.str.startswith('{"Records"')]
-
-
-def aws_now_ms() -> int:
-    """The time by AWS's clock, in ms since the epoch, its begun second left out.
-
-    A learner's clock may be seconds off, and log events carry AWS's time. Source: the header
-    Date of an answer (RFC 9110).
-    """
-    answer = boto3.client("sqs").list_queues(MaxResults=1)
-    date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
-    return int(parsedate_to_datetime(date).timestamp() * 1000)

@@ -1,6 +1,6 @@
 """Watch an experiment while a cell runs: counts and log lines that update in place.
 
-`with live.watch(experiment): …` shows a small table under the cell while its block runs, and
+`with experiments.watch(experiment): …` shows a small table under the cell while its block runs, and
 leaves a chart of the queue over time. The setting SQS_COURSE_LIVE switches the moving part
 off; the chart is the same.
 """

@@ -36,8 +36,8 @@ DIFFERS = {
 }
 UNKNOWN = {
     "G-01": "That a longer timeout of the function is refused, and that a trigger over a queue "
-    "that became too short can be switched off, is not documented; what is says of creating and "
-    "updating a mapping.",
+    "that became too short can be switched off, is not documented; AWS's pages speak "
+    "of creating and updating a mapping alone.",
     "G-04": "AWS's answer to BatchSize 11 on a FIFO queue is not known; here it is that of a "
     "standard queue without a batching window.",
     "G-05": "AWS's words for MaximumConcurrency 1001 are not known; here they have the form "
