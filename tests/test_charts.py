@@ -112,8 +112,8 @@ CHARTS: dict[str, tuple[Any, str]] = {
     ),
     "poison": (
         lambda: charts.poison(WHOLE, PARTIAL, "order d"),
-        "A bad message in a batch. whole batch fails: 9 runs of 3 healthy messages; only the bad "
-        "one fails: 3 runs of 3 healthy messages.",
+        "A bad message in a batch. whole batch fails: most of 3 healthy messages ran more than "
+        "once; only the bad one fails: most of 3 healthy messages ran once.",
     ),
     "queue depth": (
         lambda: charts.queue_depth(DEPTH),
