@@ -117,11 +117,16 @@ def too_early(starts: pd.Series, expected: list[float]) -> int:
 def schedule_text(tries: list[Tries], visibility_s: float, max_receives: int | None) -> str:
     limit = f" of at most {max_receives}" if max_receives else ""
     said = [
-        f"{name}: {count(len(starts), 'try', 'tries')}{limit}, "
-        f"{too_early(starts, expected)} earlier than expected"
+        f"{name}: {count(len(starts), 'try', 'tries')}{limit}, {most_came(starts, expected)}"
         for name, starts, expected in tries
     ]
     return f"Retries with a first pause of {visibility_s:g} s. {'; '.join(said)}."
+
+
+def most_came(starts: pd.Series, expected: list[float]) -> str:
+    """In words when most tries came: any single one may be a second delivery."""
+    early = too_early(starts, expected) > len(starts) / 2
+    return "most earlier than expected" if early else "most as late as expected"
 
 
 @in_style
