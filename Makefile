@@ -22,16 +22,15 @@ export SQS_COURSE_SCALE := $(or $(SCALE),$(SQS_COURSE_SCALE))
 lab: setup
 	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
 
-# The long notebooks are checked alone, each on an empty local AWS, and backwards: in their order,
-# which CI runs at night, they would be one chain that all other processes wait for.
-LONG := 08_retries 09_throughput 10_use_cases 11_break_it
+# nbval checks each notebook alone, on an empty local AWS; the tests run them in rows on one local AWS
+# too. All of them in their order, which is one chain, CI runs under nbval at night. mypy runs among
+# the tests. What Python compiles is kept: each of the many processes would do it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -n $(or $(PROCESSES),6) --durations 12 \
-	  $(LONG:%=--deselect notebooks/%.ipynb)
+	$(BIN)/python -m pytest -p tests.early -n $(or $(PROCESSES),6) --durations 12 --ignore notebooks
 
 # Each time: a checkout that was moved is found again, and another PYTHON is not passed over.
 setup: $(READY)

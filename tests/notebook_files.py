@@ -15,12 +15,14 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbval.plugin import IPyNbFile, NbCellError
+from nbval.plugin import IPyNbFile, NbCellError, get_sanitize_patterns
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
 PATHS = sorted(FOLDER.glob("*.ipynb"))
 NAMES = [path.stem for path in PATHS]
+EARLY = ("-p", "tests.early", "-p", "no:cacheprovider")
+SANITIZE = (ROOT / "tests" / "sanitize.cfg").read_text(encoding="utf-8")
 
 
 def read(name: str) -> nbformat.NotebookNode:
@@ -43,6 +45,18 @@ def output_texts(cell: nbformat.NotebookNode) -> list[str]:
         texts += [data[kind] for kind in data if kind.startswith("text/")]
         texts += output.get("traceback", [])
     return texts
+
+
+def printed_texts(cell: nbformat.NotebookNode) -> str:
+    """What a cell has printed, by its stored outputs."""
+    return "".join(each.text for each in cell.outputs if each.get("name") == "stdout")
+
+
+def sanitized(text: str, rules: str = SANITIZE) -> str:
+    """A text without what may differ between two runs, by the rules that nbval reads."""
+    for regex, replacement in get_sanitize_patterns(rules):
+        text = re.sub(regex, replacement, text)
+    return text
 
 
 def words(text: str) -> int:
@@ -102,7 +116,7 @@ def check_apart(
     environment = {**os.environ, "LOCALAWS_FOLDER": str(localaws_folder)}
     try:
         return subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, str(notebook)],
+            [sys.executable, "-m", "pytest", *EARLY, *options, str(notebook)],
             cwd=ROOT,
             env=environment,
             capture_output=True,

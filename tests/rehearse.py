@@ -20,15 +20,22 @@ from typing import NamedTuple
 
 import nbformat
 from nbclient import NotebookClient
-from nbval.plugin import get_sanitize_patterns
 
 from helpers.localaws import lifecycle
 from helpers.localaws.settings import LikeAws, read_like_aws
-from tests.notebook_files import FOLDER, NAMES, ROOT, code_cells, output_texts, read
+from tests.notebook_files import (
+    FOLDER,
+    NAMES,
+    ROOT,
+    SANITIZE,
+    code_cells,
+    output_texts,
+    read,
+    sanitized,
+)
 
 # The first cell names the target, which is not the one of the stored outputs.
 TARGET = r"Connected to: .*"
-SANITIZE = (ROOT / "tests" / "sanitize.cfg").read_text(encoding="utf-8")
 REHEARSAL_SANITIZE = f"{SANITIZE}\n[target]\nregex: {TARGET}\nreplace: Connected to: TARGET\n"
 SEEDS = ("1", "2", "3")
 LIMIT_S = 3600
@@ -88,13 +95,10 @@ def check_what_is_there(name: str, like: LikeAws) -> tuple[int, str]:
 
 def plain(cell: nbformat.NotebookNode) -> list[str]:
     """What a cell shows, without what may differ from run to run."""
-    patterns = get_sanitize_patterns(REHEARSAL_SANITIZE)
     shown = copy.copy(cell)  # stderr holds progress bars: not what a lesson says
     shown.outputs = [each for each in cell.outputs if each.get("name") != "stderr"]
     texts = [text for text in output_texts(shown) if not text.startswith("<")]
-    for pattern, replacement in patterns:
-        texts = [re.sub(pattern, replacement, text) for text in texts]
-    return sorted(texts)
+    return sorted(sanitized(text, REHEARSAL_SANITIZE) for text in texts)
 
 
 # -- all of them -----------------------------------------------------------------------------

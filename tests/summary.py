@@ -28,7 +28,7 @@ TEST_BY_TEST = (
     "tests/localaws/test_storm.py",
 )
 # Modules whose first parameter says what the tests share.
-BY_FIRST_PARAMETER = ("tests/test_notebooks_backwards.py", "tests/test_look_alikes.py")
+BY_FIRST_PARAMETER = ("tests/test_notebooks_in_a_row.py", "tests/test_look_alikes.py")
 LONGEST_SHARE = 1 / 5  # four processes share the whole; what begins first and is shorter fits in
 SCENARIO = re.compile(r"(LS|G)_(\d+)")
 
@@ -73,11 +73,12 @@ class Summary:
         modules = [nodeid.split("::")[0] for nodeid in good]
         in_order = {each for each in modules if each.endswith(".ipynb")} - failed
         alone = modules.count("tests/test_notebooks_alone.py")
-        backwards = modules.count("tests/test_notebooks_backwards.py")
+        in_a_row = modules.count("tests/test_notebooks_in_a_row.py")
         scenarios = {each for nodeid in good for each in SCENARIO.findall(nodeid)}
         return (
-            f"Checked: {len(in_order)} notebooks in order, {alone} alone and {backwards} "
-            f"backwards; {len(scenarios)} behaviours of AWS; {len(good):,} tests in all."
+            f"Checked: notebooks {alone} times alone, {in_a_row} times after others and "
+            f"{len(in_order)} times in order; {len(scenarios)} behaviours of AWS; "
+            f"{len(good):,} tests in all."
         )
 
 

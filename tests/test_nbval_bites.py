@@ -12,10 +12,9 @@ import pytest
 from nbval.plugin import get_sanitize_patterns
 
 from tests import test_notebooks
-from tests.notebook_files import ROOT, check_apart, code_cells, read
+from tests.notebook_files import ROOT, SANITIZE, check_apart, code_cells, read, sanitized
 
 NAME = "01_create_queue"
-SANITIZE = (ROOT / "tests" / "sanitize.cfg").read_text(encoding="utf-8")
 REPORT = (
     "REPORT RequestId: 8960ba3a-f2d2-425a-9709-835cdb2b4e2f\tDuration: 1.88 ms\t"
     "Billed Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 38 MB\t"
@@ -127,12 +126,6 @@ def test_a_stripped_notebook_is_noticed(change: Callable, monkeypatch) -> None:
     change(notebook)
     with pytest.raises(AssertionError):
         test_notebooks.test_outputs_are_stored(NAME)
-
-
-def sanitized(text: str) -> str:
-    for regex, replacement in get_sanitize_patterns(SANITIZE):
-        text = re.sub(regex, replacement, text)
-    return text
 
 
 def test_nbval_reads_every_rule_of_the_sanitize_file() -> None:

@@ -7,14 +7,14 @@ from tests.notebook_files import ROOT
 from tests.summary import LONGEST_SHARE, TEST_BY_TEST, Summary, chain_of
 
 ALONE = "tests/test_notebooks_alone.py::test_alone_on_an_empty_local_aws"
-BACKWARDS = "tests/test_notebooks_backwards.py::test_backwards_on_one_local_aws"
+IN_A_ROW = "tests/test_notebooks_in_a_row.py::test_one_after_another_on_one_local_aws"
 
 
 def test_a_chain_is_a_module_or_the_notebooks_or_one_test() -> None:
     assert chain_of("notebooks/00_start_here.ipynb::Cell 0") == "notebooks"
     assert chain_of("notebooks/99_clean_up.ipynb::Cell 3") == "notebooks"
     assert chain_of("tests/test_data.py::test_one[a::b]") == "tests/test_data.py"
-    halves = [chain_of(f"{BACKWARDS}[{each}]") for each in ("odd-11", "even-10", "odd-09")]
+    halves = [chain_of(f"{IN_A_ROW}[{each}]") for each in ("odd-11", "even-10", "odd-09")]
     assert halves[0] == halves[2] != halves[1]
     assert chain_of(f"{ALONE}[00]") == f"{ALONE}[00]" != chain_of(f"{ALONE}[01]")
 
@@ -47,6 +47,6 @@ def test_what_was_checked_is_said_in_one_line() -> None:
         for passed in (True, number == 5, True):  # set-up, call and end
             summary.add(test, passed, 1)
     assert summary.checked() == (
-        "Checked: 1 notebooks in order, 1 alone and 0 backwards; 2 behaviours of AWS; "
-        "5 tests in all."
+        "Checked: notebooks 1 times alone, 0 times after others and 1 times in order; "
+        "2 behaviours of AWS; 5 tests in all."
     )
