@@ -34,13 +34,14 @@ class Places:
         self._clock = clock
         self._changed = threading.Condition()
         self._taken: set[object] = set()
-        self._invocations = self._failures = self._most_taken = 0
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Forget how it went: the trigger was switched off."""
         with self._changed:
             self._state = State()
+            self._invocations = self._failures = 0
+            self._most_taken = len(self._taken)
             self._last_look = self._clock()
             self._next_look = self._last_look + LOOK_EVERY_S
             self._full_since: float | None = None
@@ -88,7 +89,7 @@ class Places:
         limits = self._limits()
         if now >= self._next_look:
             self._look(now, limits)
-        free = len(self._taken) < self._state.target(limits)
+        free = len(self._taken) < self._state.allowed(limits)
         self._full_since = None if free else now
         return free
 

@@ -1,6 +1,7 @@
 """How many invocations of a trigger run at once: the rule, without a clock and without a queue.
 
-`next_state` makes of what was, and of what was seen in the last second or so, what is now.
+`next_state` makes of a state, and of what was seen in the last second or so, the next state, and
+`State.allowed` tells how many may run at once.
 What AWS documents of it is little, so each number tells where it is from and how sure it is:
 
 - *documented*: Lambda Developer Guide, "Configuring scaling behavior for SQS event source
@@ -10,7 +11,7 @@ What AWS documents of it is little, so each number tells where it is from and ho
 
 Reserved concurrency and the account's are no limits here. A mapping does not know them and
 fetches more than may run (re:Post knowledge center, "lambda-sqs-scaling"): invocations are
-throttled, and throttles count as failures, which brings the target down towards what may run.
+throttled, and throttles count as failures, which brings their number down towards what may run.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class State:
         """The share of failures among the recent invocations, from 0 to 1."""
         return self.failures / self.invocations if self.invocations else 0.0
 
-    def target(self, limits: Limits) -> int:
+    def allowed(self, limits: Limits) -> int:
         """How many invocations may run at once, at least 1."""
         return min(max(1, self.places), limits.now)
 
