@@ -147,7 +147,11 @@ CHARTS: dict[str, tuple[Any, str]] = {
     "scaling": (charts.scaling, RULE),
     "scaling beside a run": (
         lambda: charts.scaling(measured=MEASURED),
-        f"{RULE} Measured here: at most 20.",
+        f"{RULE} The most here, measured: 15 to 29.",
+    ),
+    "at once": (
+        lambda: charts.at_once({"no errors": MEASURED, "1 % errors": MEASURED / 2}),
+        "The most invocations at once. no errors: 15 to 29; 1 % errors: 5 to 14.",
     ),
 }
 
@@ -165,6 +169,21 @@ def test_a_chart_says_what_it_shows(name: str) -> None:
     assert 700 < width < 1500
     assert 150 < height < 1100
     assert picture[..., :3].std() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(1, "1 to 4"), (4, "1 to 4"), (5, "5 to 14"), (14, "5 to 14"), (15, "15 to 29"),
+     (29, "15 to 29"), (30, "30 to 59"), (40, "30 to 59"), (1250, "960 to 1919")],
+)  # fmt: skip
+def test_a_number_roughly(number: int, text: str) -> None:
+    assert concurrency.band(number) == text
+
+
+@pytest.mark.parametrize("runs", [dict.fromkeys("abcd", MEASURED), {"a": MEASURED[:0]}, {}])
+def test_runs_that_cannot_be_drawn_get_a_sentence(runs: dict) -> None:
+    with pytest.raises(ValueError, match="There must be one to 3 runs"):
+        charts.at_once(runs)
 
 
 @pytest.mark.parametrize("name", CHARTS)

@@ -13,8 +13,6 @@ from helpers.course import NOTEBOOKS
 from helpers.experiments import faults
 from helpers.localaws import settings
 from helpers.localaws.queues import backend as sqs
-from helpers.localaws.runtime import executor
-from helpers.localaws.triggers import poller
 from tests.notebook_files import ROOT, markdown, read
 from tests.test_project import HELPERS, PROJECT
 
@@ -147,8 +145,9 @@ KEPT = {
     r"Python (\d\.\d+) to (\d\.\d+)": pythons(),
     r"\b(\w+) steps\b(?= take| of the course)": (WORDS[steps_of_the_map() - 3],),
     r"after (\d+) minutes without a call": (f"{settings.DEFAULT_IDLE_MINUTES:.0f}",),
-    r"at most (\d+) functions run at once": (f"{executor.MOST_AT_ONCE}",),
-    r"\b(\d+) batches of a trigger": (f"{poller.OPENING_CONCURRENCY}",),
+    r"at most (\d+) functions run at once": (f"{settings.MOST_AT_ONCE}",),
+    r"\b(\d+) batches of a trigger\b": (f"{settings.DEFAULT_MOST_CONCURRENCY}",),
+    r"a whole number from (\d+) to (\d+)": ("1", f"{settings.MOST_AT_ONCE}"),
     r"blocked for (\d+) s\b": (f"{sqs.RECREATE_AFTER_S}",),
     r"fault (\d)(?= \| \"but there is a dead-letter queue)": (
         f"{number_of('dead_letters_of_the_function')}",

@@ -6,7 +6,7 @@ one computer.
 """
 
 from helpers.charts.backlog import queue_depth
-from helpers.charts.concurrency import scaling
+from helpers.charts.concurrency import at_once, scaling
 from helpers.charts.hours import per_hour
 from helpers.charts.journey import message_journey
 from helpers.charts.lives import life_lines
@@ -14,6 +14,7 @@ from helpers.charts.retries import poison, retry_schedule
 from helpers.charts.speed import latency, throughput
 
 __all__ = [
+    "at_once",
     "latency",
     "life_lines",
     "message_journey",

@@ -8,6 +8,8 @@ from typing import NamedTuple
 STATUS_PATH = "/_localaws"
 CLIENT_IS_GONE = "localaws.client_is_gone"  # in a request's environ: whether nobody waits for it
 DEFAULT_IDLE_MINUTES = 240.0
+DEFAULT_MOST_CONCURRENCY = 40
+MOST_AT_ONCE = 100  # of all functions together; AWS gives new accounts as few as 10
 RETRY_PAUSE_S = 60.0  # Lambda's own, before the first retry of an asynchronous event (LS-097)
 # Settings of the user's own AWS and of moto: a server started from a shell that has them would
 # read another profile's region or credentials, or answer for another account.
@@ -85,10 +87,28 @@ def retry_pause_seconds() -> float:
     return positive_number("LOCALAWS_RETRY_PAUSE_S", RETRY_PAUSE_S, "seconds")
 
 
+def most_concurrency() -> int:
+    """How many invocations of one trigger run at once at most, whatever AWS would allow.
+
+    LOCALAWS_MOST_CONCURRENCY sets it. Each is a process of its own on this computer, and one
+    account's invocations are never more than 100. Raises ValueError for anything but a whole
+    number from 1 to that.
+    """
+    text = os.environ.get("LOCALAWS_MOST_CONCURRENCY", str(DEFAULT_MOST_CONCURRENCY))
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_AT_ONCE))
+    if not is_number or not 1 <= int(text) <= MOST_AT_ONCE:
+        raise ValueError(
+            f"LOCALAWS_MOST_CONCURRENCY is {text!r}; it must be a whole number from 1 to "
+            f"{MOST_AT_ONCE}."
+        )
+    return int(text)
+
+
 def check() -> None:
     """Raises ValueError, naming it, for the first of these settings that is not allowed."""
     idle_seconds()
     retry_pause_seconds()
+    most_concurrency()
 
 
 def positive_number(name: str, default: float, unit: str) -> float:

@@ -51,9 +51,10 @@ FIRST_RECEIVED = "ApproximateFirstReceiveTimestamp"
 MEGABYTE = 1_000_000
 
 DIFFERS = {
-    "G-09": "As documented for AWS a trigger starts with five invocations at once; AWS then "
-    "adds up to 300 a minute while there is a backlog, up to 1,250, and fewer after function "
-    "errors. Here it stays at five, or MaximumConcurrency.",
+    "G-09": "As documented for AWS a trigger starts with five invocations at once, adds five a "
+    "second while there is a backlog, and has fewer after errors. AWS goes up to 1,250; here it is "
+    "40 (LOCALAWS_MOST_CONCURRENCY). How much fewer after errors was measured by others for one "
+    "load, and how fast it goes down is estimated.",
 }
 UNKNOWN = {
     "G-13": "What AWS shows of a mapping whose queue is gone or whose role lost its permissions "
@@ -87,9 +88,11 @@ FILLED_UP = Scenario(SHOWS, BatchSize=3, MaximumBatchingWindowInSeconds=5)
 RETRY = Scenario(FAILS_FIRST, ["again"], visibility=2, BatchSize=1)
 REDRIVE = Scenario(FAILS, ["bad"], visibility=2, max_receives=2, BatchSize=1)
 TWO_AT_ONCE = Scenario(
-    SLOW, [str(n) for n in range(8)], BatchSize=1, ScalingConfig={"MaximumConcurrency": 2}
+    SLOW, [str(n) for n in range(14)], BatchSize=1, ScalingConfig={"MaximumConcurrency": 2}
 )
-FIVE_AT_ONCE = Scenario(SLOW, [str(n) for n in range(16)], BatchSize=1)
+BACKLOG = Scenario(
+    SLOW.replace("0.2", "0.5"), [str(n) for n in range(24)], BatchSize=1, visibility=30
+)
 LARGE = Scenario("import time\n" + TELLS_SIZES, ["x" * MEGABYTE] * 8)
 THROTTLED = Declared("print('never')\n" + HEAD + "    print('never')\n", Timeout=1)
 ONE_AT_A_TIME = Declared(
@@ -317,13 +320,15 @@ def test_LS_026_throttled_batches_are_tried_again_within_the_visibility_timeout(
 
 
 def test_LS_026_maximum_concurrency_is_kept(aws) -> None:
+    """Also after the first second, from which on there would be more."""
     aws.wait_empty(TWO_AT_ONCE.url)
-    assert most_at_once(aws.invocations(TWO_AT_ONCE, 16)) == 2
+    assert most_at_once(aws.invocations(TWO_AT_ONCE, 28)) == 2
 
 
-def test_G_09_a_trigger_starts_with_five_at_once(aws) -> None:
-    aws.wait_empty(FIVE_AT_ONCE.url)
-    assert 2 < most_at_once(aws.invocations(FIVE_AT_ONCE, 32)) <= 5
+def test_G_09_a_backlog_is_handled_by_more_and_more_at_once(aws) -> None:
+    """Five at once need 2.5 s for it; after one second there are ten."""
+    aws.wait_empty(BACKLOG.url)
+    assert 5 < most_at_once(aws.invocations(BACKLOG, 48)) <= 24
 
 
 def test_LS_027_LS_028_a_fifo_group_is_handled_in_order_by_one_environment(aws) -> None:

@@ -12,8 +12,9 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from helpers.localaws.invocations import asynchronous, destinations
 from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
 from helpers.localaws.invocations.destinations import Destinations
-from helpers.localaws.runtime.executor import MOST_AT_ONCE, Stopped, Throttled
+from helpers.localaws.runtime.executor import Stopped, Throttled
 from helpers.localaws.runtime.model import Result
+from helpers.localaws.settings import MOST_AT_ONCE
 
 FUNCTION = SimpleNamespace(function_name="f", reserved_concurrency=None, dead_letter_arn=None)
 

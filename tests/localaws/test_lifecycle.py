@@ -106,6 +106,22 @@ def test_a_wrong_setting_gets_a_sentence(monkeypatch, capsys, name, unit, value)
     assert capsys.readouterr() == ("", sentence * 2)
 
 
+@pytest.mark.parametrize("value", ["many", "0", "-1", "1.5", "101", "\u0664"])
+def test_a_wrong_concurrency_gets_a_sentence(monkeypatch, capsys, value) -> None:
+    monkeypatch.setenv("LOCALAWS_MOST_CONCURRENCY", value)
+    assert main(["start"]) == main(["run"]) == 1
+    sentence = f"LOCALAWS_MOST_CONCURRENCY is {value!r}; it must be a whole number from 1 to 100.\n"
+    assert capsys.readouterr() == ("", sentence * 2)
+
+
+def test_the_concurrency_that_one_computer_bears(monkeypatch) -> None:
+    monkeypatch.delenv("LOCALAWS_MOST_CONCURRENCY", raising=False)
+    assert settings.most_concurrency() == 40
+    for value in (1, settings.MOST_AT_ONCE):
+        monkeypatch.setenv("LOCALAWS_MOST_CONCURRENCY", str(value))
+        assert settings.most_concurrency() == value
+
+
 def test_settings_are_those_of_lambda_unless_told_otherwise(monkeypatch) -> None:
     for name in ("LOCALAWS_IDLE_MINUTES", "LOCALAWS_RETRY_PAUSE_S"):
         monkeypatch.delenv(name, raising=False)

@@ -14,7 +14,7 @@ import pytest
 from moto.awslambda.exceptions import UnknownFunctionException
 
 from helpers.localaws.queues.message_store import now_ms
-from helpers.localaws.runtime.executor import Throttled
+from helpers.localaws.runtime.executor import Stopped, Throttled
 from helpers.localaws.runtime.model import Result
 from helpers.localaws.triggers import poller as poller_module
 from helpers.localaws.triggers.event import encode_record, make_event
@@ -27,6 +27,7 @@ from helpers.localaws.triggers.poller import (
     visible_again_ms,
     within_limit,
 )
+from helpers.localaws.triggers.scaling import Limits
 from tests.conformance.kit import poll
 from tests.localaws.kit import POSIX
 
@@ -173,6 +174,7 @@ def make_poller(monkeypatch) -> Callable[[Any], Poller]:
             uuid="u" * 8,
             deleted=True,
             polling=True,
+            event_source_arn="q",
             function_arn="f",
             scaling_config={"MaximumConcurrency": 1},
             function_response_types=[],
@@ -209,9 +211,9 @@ def test_a_batch_that_could_not_be_handed_over_takes_no_room(make_poller) -> Non
     poller = make_poller(Invoked(RuntimeError("no")))
     with pytest.raises(RuntimeError):
         poller._hand_over(queue_hiding_for(30), [hidden_for(1000)])  # its threads have ended
-    assert poller._wait_for_room(0)
+    assert poller._places.wait_for_one(0)
     poller._process(queue_hiding_for(30), [hidden_for(1000)], object())
-    assert poller._wait_for_room(0)
+    assert poller._places.wait_for_one(0)
 
 
 def test_what_is_visible_again_is_not_handled(make_poller) -> None:
@@ -296,6 +298,57 @@ def test_a_batch_leaves_before_any_of_its_messages_is_visible_again(make_poller,
     queue.receive = receive
     assert len(poller._collect(queue)) == 2
     assert clock.ms < 1_000
+
+
+def counted(poller: Poller) -> tuple[int, int]:
+    return poller._places._invocations, poller._places._failures
+
+
+FAILED = Result(b"", "Unhandled", b"")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        DONE,
+        Result(b'{"batchItemFailures": [{"itemIdentifier": "m"}]}', None, b""),
+        Result(b"no json", None, b""),
+        FAILED,
+    ],
+)
+def test_with_partial_responses_a_failure_makes_a_trigger_no_slower(make_poller, answer) -> None:
+    poller = make_poller(Invoked(answer))
+    poller._mapping.function_response_types = ["ReportBatchItemFailures"]
+    poller._process(queue_hiding_for(30), [hidden_for(60_000)], object())
+    assert counted(poller) == (1, 0)
+
+
+def test_failures_and_throttles_count_for_the_scaling(make_poller) -> None:
+    poller = make_poller(Invoked(FAILED, Throttled("busy"), DONE, Stopped()))
+    for expected in ((1, 1), (3, 2), (3, 2)):
+        poller._process(queue_hiding_for(30), [hidden_for(60_000)], object())
+        assert counted(poller) == expected
+
+
+def test_a_trigger_may_have_what_its_settings_and_its_queue_allow(
+    make_poller, backend, monkeypatch
+) -> None:
+    monkeypatch.setenv("LOCALAWS_MOST_CONCURRENCY", "7")
+    queue = backend.create_queue("q.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+    for group in "aab":
+        backend.send(queue, group * 3, group_id=group)
+    invoked = Invoked()
+    invoked.sqs = backend
+    poller = make_poller(invoked)
+    assert poller._limits() == Limits(computer=7, maximum=1, groups=None)
+    poller._mapping.event_source_arn = queue.queue_arn
+    poller._mapping.scaling_config = None
+    assert poller._limits() == Limits(computer=7, maximum=None, groups=2)
+    assert poller._is_backlog()
+    for message in queue.receive(10, 0, 60):
+        queue.delete(message)
+    assert poller._limits().groups == 0
+    assert not poller._is_backlog()
 
 
 # -- triggers that work ----------------------------------------------------------------------------

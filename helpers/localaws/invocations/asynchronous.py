@@ -20,10 +20,10 @@ from moto.awslambda.exceptions import UnknownFunctionException
 
 from helpers.localaws.invocations.destinations import Destinations, Queues, make_outcome_record
 from helpers.localaws.runtime.alarms import Alarms
-from helpers.localaws.runtime.executor import MOST_AT_ONCE, Stopped, Throttled
+from helpers.localaws.runtime.executor import Stopped, Throttled
 from helpers.localaws.runtime.kept_function import FindFunction, KeptFunction
 from helpers.localaws.runtime.model import Result
-from helpers.localaws.settings import RETRY_PAUSE_S
+from helpers.localaws.settings import MOST_AT_ONCE, RETRY_PAUSE_S
 
 MAX_RETRIES = 2
 MAX_AGE_S = 21_600

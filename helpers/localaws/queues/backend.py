@@ -112,6 +112,10 @@ class Queue(Untracked, moto_sqs.Queue):
         """How many messages are ready, hidden and delayed; what is too old is dropped before."""
         return self.store.counts(self.message_retention_period)
 
+    def groups(self) -> int:
+        """How many message groups of a FIFO queue have messages, seen or not."""
+        return self.store.lanes()
+
     def delete(self, message: Message) -> bool:
         """Delete a received message. False when a FIFO queue no longer honours its handle."""
         return self.store.delete(message.id, message.approximate_receive_count)

@@ -193,6 +193,11 @@ class MessageStore:
             self._advance(now_ms(), retention_s)
             return dict(self._counts)
 
+    def lanes(self) -> int:
+        """How many lanes have messages, whether these are ready, hidden or delayed."""
+        with self._changed:
+            return len(self._lanes)
+
     # -- what consumers do -------------------------------------------------------------
 
     def receive(

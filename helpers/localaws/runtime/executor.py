@@ -20,12 +20,12 @@ from helpers.localaws.runtime.environment import Environment
 from helpers.localaws.runtime.model import FunctionVersion, Invocation, Result
 from helpers.localaws.runtime.packages import Packages, remove_tree
 from helpers.localaws.runtime.worker_process import kill_strays
+from helpers.localaws.settings import MOST_AT_ONCE
 
 IDLE_LIMIT_S = 600.0
 SWEEP_EVERY_S = 30.0
 WATCH_EVERY_S = 0.1
 END_LIMIT_S = 5.0  # for invocations to end when their workers are killed
-MOST_AT_ONCE = 100  # of invocations at once; AWS gives new accounts as few as 10
 
 
 class Throttled(Exception):

@@ -3,7 +3,8 @@
 Success is acknowledged by deleting the messages. A failure is left alone: the messages
 come back when the queue's visibility timeout is over, with a higher receive count, and the
 queue's own redrive policy moves them to its dead-letter queue. So the poller remembers
-nothing, and when it dies nothing is lost.
+nothing of a message, and when it dies nothing is lost. How many invocations it may have at
+once follows from the last minutes (`scaling`), and begins anew with each poller.
 """
 
 from __future__ import annotations
@@ -24,17 +25,16 @@ from helpers.localaws.queues.message import Message
 from helpers.localaws.queues.message_store import now_ms
 from helpers.localaws.runtime.executor import Stopped, Throttled
 from helpers.localaws.runtime.model import Result
+from helpers.localaws.settings import most_concurrency
 from helpers.localaws.triggers.event import encode_record, make_event, make_record
 from helpers.localaws.triggers.filters import matches
 from helpers.localaws.triggers.partial_batch_response import failed_ids
+from helpers.localaws.triggers.places import Places
+from helpers.localaws.triggers.scaling import Limits
 
-# AWS starts with five concurrent invocations and adds up to 300 a minute while there is a
-# backlog. One machine gains nothing from more, so here it stays at the first five.
-OPENING_CONCURRENCY = 5
 LONG_POLL_S = 1.0  # after this long the role, the function and the queue are looked at again
 PAUSE_S = 0.5  # when there is no queue, function or permission to work with
 MAX_EVENT_BYTES = 6 * 2**20
-MAX_CONCURRENCY = 1000
 MARGIN_MS = 50
 
 
@@ -80,10 +80,10 @@ class Poller:
         self._backend = backend
         self._mapping = mapping
         self._wake = threading.Event()
-        self._busy: set[object] = set()
-        self._room = threading.Condition()
+        self._most = most_concurrency()
+        self._places = Places(self._limits, self._is_backlog)
         self._obstacle = ""
-        self._pool = ThreadPoolExecutor(MAX_CONCURRENCY, f"mapping-{mapping.uuid[:8]}")
+        self._pool = ThreadPoolExecutor(self._most, f"mapping-{mapping.uuid[:8]}")
         threading.Thread(target=self._run, name=f"poller-{mapping.uuid[:8]}", daemon=True).start()
 
     def wake(self) -> None:
@@ -105,6 +105,7 @@ class Poller:
     def _look(self) -> None:
         self._wake.clear()
         if not self._mapping.polling:
+            self._places.begin_anew()
             self._wake.wait(self._mapping.seconds_to_next_state())
             return
         queue, function = self._queue(), self._function()
@@ -149,23 +150,25 @@ class Poller:
 
     def _poll(self, queue: Queue, function: Any) -> None:
         """Wait for room and for messages, and hand a batch over."""
-        if not self._wait_for_room(PAUSE_S):
+        if not self._places.wait_for_one(PAUSE_S):
             return
         parts = within_limit(self._matching(queue, function, self._collect(queue)))
         if queue.fifo_queue:  # parts may hold messages of one group: one after the other
             self._hand_over(queue, parts)
             return
         for part in parts:
-            self._wait_for_room(None)
+            self._places.wait_for_one(None)
             self._hand_over(queue, [part])
 
-    def _wait_for_room(self, limit_s: float | None) -> bool:
-        with self._room:
-            return self._room.wait_for(lambda: len(self._busy) < self._concurrency(), limit_s)
+    def _limits(self) -> Limits:
+        maximum = (self._mapping.scaling_config or {}).get("MaximumConcurrency")
+        is_fifo = self._mapping.event_source_arn.endswith(".fifo")
+        queue = self._queue() if is_fifo else None
+        return Limits(self._most, maximum, None if queue is None else queue.groups())
 
-    def _concurrency(self) -> int:
-        scaling = self._mapping.scaling_config or {}
-        return scaling.get("MaximumConcurrency", OPENING_CONCURRENCY)
+    def _is_backlog(self) -> bool:
+        queue = self._queue()
+        return queue is not None and queue.counts()["ready"] > 0
 
     def _collect(self, queue: Queue) -> list[Message]:
         """Up to BatchSize messages, waiting for more until the batching window is over.
@@ -206,19 +209,12 @@ class Poller:
     def _hand_over(self, queue: Queue, parts: list[list[Delivery]]) -> None:
         if not parts:
             return
-        place = object()
-        with self._room:
-            self._busy.add(place)
+        place = self._places.take()
         try:
             self._pool.submit(self._process, queue, parts, place)
         except BaseException:
-            self._leave(place)
+            self._places.leave(place)
             raise
-
-    def _leave(self, place: object) -> None:
-        with self._room:
-            self._busy.discard(place)
-            self._room.notify_all()
 
     def _process(self, queue: Queue, parts: list[list[Delivery]], place: object) -> None:
         """Invoke for each part in turn. After a failure the rest comes back with it."""
@@ -229,7 +225,7 @@ class Poller:
         except Exception:  # noqa: BLE001 (the messages come back; the log says why)
             traceback.print_exc()
         finally:
-            self._leave(place)
+            self._places.leave(place)
 
     def _process_part(self, queue: Queue, part: list[Delivery]) -> bool:
         """Whether every message was handled."""
@@ -253,10 +249,13 @@ class Poller:
         pause_s = 0.1
         while True:
             try:
-                return self._backend.run(function, event, str(uuid.uuid4()))
+                result = self._backend.run(function, event, str(uuid.uuid4()))
+                self._places.count(failed=result.error is not None and not self._reports)
+                return result
             except Stopped:
                 return None
             except Throttled:
+                self._places.count(failed=True)
                 left_s = (until_ms - now_ms()) / 1000
                 if pause_s > left_s:
                     return None
@@ -266,10 +265,17 @@ class Poller:
                 if function is None:
                     return None
 
+    @property
+    def _reports(self) -> bool:
+        """Whether answers name the messages that failed.
+
+        Then failures of the function make the trigger no slower (Lambda Developer Guide,
+        "Handling errors for an SQS event source").
+        """
+        return "ReportBatchItemFailures" in (self._mapping.function_response_types or [])
+
     def _reported(self, payload: bytes, ids: set[str]) -> set[str]:
-        if "ReportBatchItemFailures" not in (self._mapping.function_response_types or []):
-            return set()
-        return failed_ids(payload, ids)
+        return failed_ids(payload, ids) if self._reports else set()
 
     def _delete(self, queue: Queue, function: Any, messages: list[Message]) -> None:
         """Delete messages, if the function's role allows it; else they come back."""
