@@ -96,6 +96,7 @@ def pytest_configure(config) -> None:
         rehearse(config)
     os.environ["LOCALAWS_RETRY_PAUSE_S"] = "2"  # real pauses are tested with --endpoint
     os.environ["SQS_COURSE_LIVE"] = "off"  # nbval does not know outputs that move
+    os.environ["SQS_COURSE_RECORD"] = "off"  # a test is no learner
     others = filter(None, [os.environ.get("PYTHONPATH")])
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *others])  # kernels import from here
 

@@ -36,6 +36,7 @@ from helpers.account.names import (
 )
 from helpers.account.target import WrongSetting, aws_pace, connect
 from helpers.clients import Client
+from helpers.learning import record
 from helpers.logs import answered_ms, log_group, read_events, wait_for_line
 from helpers.waiting import GaveUp, wait
 
@@ -94,6 +95,7 @@ def begin(notebook: str) -> None:
     print(f"Connected to: {target.description}.")
     if target.note:
         print(target.note)
+    record.begin(notebook)
     refusal.refuse_names(names.WRITES[notebook])
     step = int(notebook[:2])
     if 2 <= step <= 7:
