@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import boto3
 
-from helpers import steps
+from helpers import copies, steps
 from helpers.account import adoption, names, refusal, sentences, things
 from helpers.account.names import (
     BREAK_IT,
@@ -36,6 +36,7 @@ from helpers.account.names import (
 )
 from helpers.account.target import WrongSetting, aws_pace, connect
 from helpers.clients import Client
+from helpers.copies import afresh
 from helpers.learning import record
 from helpers.logs import answered_ms, log_group, read_events, wait_for_line
 from helpers.waiting import GaveUp, wait
@@ -57,6 +58,7 @@ __all__ = [  # a notebook needs one module for its names and its first cell
     "TAG",
     "Pipeline",
     "adopt",
+    "afresh",
     "begin",
     "catch_up",
     "check_environment",
@@ -96,6 +98,7 @@ def begin(notebook: str) -> None:
     if target.note:
         print(target.note)
     record.begin(notebook)
+    copies.look(notebook)
     refusal.refuse_names(names.WRITES[notebook])
     step = int(notebook[:2])
     if 2 <= step <= 7:

@@ -89,7 +89,7 @@ def test_several_kernels_write_at_once(file) -> None:
 def test_a_line_is_written_although_another_kernel_keeps_the_lock(file, monkeypatch) -> None:
     monkeypatch.setattr(record, "LOCK_S", 0.01)
     file.parent.mkdir()
-    with record.FileLock(file.with_name(file.name + ".lock")):
+    with record.FileLock(file.with_name(f".{file.name}.lock")):
         record.note("check", "1")
     assert len(record.entries()) == 1
 

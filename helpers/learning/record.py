@@ -97,7 +97,7 @@ def can_write_beside_the_copies() -> bool:
 def append(path: Path, line: str) -> None:
     """Add a line with one write, behind a line that was cut off if there is one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_S)
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_S)
     with suppress(Timeout, NotImplementedError):  # a file system may know no locks
         lock.acquire()
     try:
