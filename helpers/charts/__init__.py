@@ -10,6 +10,7 @@ from helpers.charts.concurrency import scaling
 from helpers.charts.hours import per_hour
 from helpers.charts.journey import message_journey
 from helpers.charts.lives import life_lines
+from helpers.charts.progress import progress
 from helpers.charts.retries import poison, retry_schedule
 from helpers.charts.speed import latency, throughput
 
@@ -19,6 +20,7 @@ __all__ = [
     "message_journey",
     "per_hour",
     "poison",
+    "progress",
     "queue_depth",
     "retry_schedule",
     "scaling",
