@@ -7,12 +7,13 @@ git would refuse the next version of the course. Source: jupyter_server, "Conten
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from tornado.web import HTTPError
 
-STORED = "notebooks"
+from helpers import copies
 
 
 class ReadingRoom(AsyncLargeFileManager):
@@ -20,16 +21,17 @@ class ReadingRoom(AsyncLargeFileManager):
 
     async def get(self, path: str, *arguments: Any, **named: Any) -> Any:
         model = await super().get(path, *arguments, **named)
-        if is_stored(path):
+        if self.is_stored(path):
             model["writable"] = False
         return model
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         """Raises HTTPError 403 for a stored notebook, whoever asks."""
-        if is_stored(path):
+        if self.is_stored(path):
             raise HTTPError(403, f"{path} is the stored notebook: save it under another name.")
         return await super().save(model, path)
 
-
-def is_stored(path: str) -> bool:
-    return path.strip("/").split("/")[0] == STORED
+    def is_stored(self, path: str) -> bool:
+        """Whether a path, from the server's folder, is in `notebooks/` of this checkout."""
+        file = Path(self._get_os_path(path)).resolve()
+        return file.is_relative_to(copies.NOTEBOOKS.resolve())

@@ -288,19 +288,22 @@ def test_git_does_not_track_the_copies() -> None:
     assert done.stdout.split() == command[2:]
 
 
-def test_stored_notebooks_can_be_read_there_and_not_saved(there) -> None:
+@pytest.mark.parametrize("above", [0, 1], ids=["the checkout", "the folder above it"])
+def test_stored_notebooks_can_be_read_there_and_not_saved(there, above: int) -> None:
     there.update()
-    room = ReadingRoom(root_dir=str(there.own.parent))
+    course_folder = there.own.parent
+    room = ReadingRoom(root_dir=str([course_folder, course_folder.parent][above]))
+    here = f"{course_folder.name}/" * above
 
     async def look() -> None:
-        stored = await room.get(f"notebooks/{A}.ipynb")
+        stored = await room.get(f"{here}notebooks/{A}.ipynb")
         assert stored["writable"] is False
         with pytest.raises(HTTPError, match=f"notebooks/{A}.ipynb is the stored notebook"):
-            await room.save(stored, f"/notebooks/{A}.ipynb")
-        mine = await room.get(f"my_course/{A}.ipynb")
+            await room.save(stored, f"/{here}notebooks/{A}.ipynb")
+        mine = await room.get(f"{here}my_course/{A}.ipynb")
         assert mine["writable"] is True
         mine["content"]["cells"][2]["source"] = "mine"
-        await room.save(mine, f"my_course/{A}.ipynb")
+        await room.save(mine, f"{here}my_course/{A}.ipynb")
 
     before = (there.stored / f"{A}.ipynb").read_bytes()
     asyncio.run(look())

@@ -16,7 +16,16 @@ from helpers.learning import record
 from helpers.learning.lessons import Lesson, read_lessons
 from helpers.learning.minutes import taken
 
-COLUMNS = ("notebook", "exercises", "guesses", "right", "questions right", "minutes", "stated")
+COLUMNS = (
+    "notebook",
+    "exercises",
+    "guesses",
+    "of them right",
+    "questions right",
+    "minutes",
+    "stated",
+)
+LEFT = 'style="text-align: left"'  # JupyterLab puts what stands in tables to the right
 NOT_KEPT = (
     f"No record is kept here: {record.SETTING} is {record.OFF!r}. This is what there is to do."
 )
@@ -76,9 +85,9 @@ class Progress:
 
     def as_html(self) -> str:
         """Table and picture; without a picture when nothing was noted."""
-        head = "".join(f"<th>{escape(each)}</th>" for each in COLUMNS)
+        head = "".join(f"<th {LEFT}>{escape(each)}</th>" for each in COLUMNS)
         body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n"
+            f"<tr>{''.join(f'<td {LEFT}>{escape(cell)}</td>' for cell in row)}</tr>\n"
             for row in self.rows()
         )
         table = f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>"
