@@ -1,5 +1,5 @@
 # Two commands: `make lab` to take the course, `make test` to check everything.
-# Options: NO_BROWSER=1, PORT=8888; TARGET, ACCOUNT, PREFIX, PROFILE, SEED and SCALE as the README says.
+# Options: NO_BROWSER=1, PORT=8888, STORED=1; TARGET, ACCOUNT, PREFIX, PROFILE, SEED and SCALE as the README says.
 
 PYTHON ?= python3
 VENV := .venv
@@ -20,7 +20,8 @@ export SQS_COURSE_SCALE := $(or $(SCALE),$(SQS_COURSE_SCALE))
 .PHONY: lab test setup notebooks rehearse ledger bench lock format clean
 
 lab: setup
-	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
+	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT)) \
+	  $(if $(STORED),--stored)
 
 # nbval checks each notebook alone, on an empty local AWS; the tests run them in rows on one local AWS
 # too. All of them in their order, which is one chain, CI runs under nbval at night. mypy runs among

@@ -92,10 +92,12 @@ def pytest_configure(config) -> None:
         os.environ["LOCALAWS_FOLDER"] = config.own_localaws = folder
     for name in ("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX"):
         os.environ.pop(name, None)
+    os.environ.pop("JPY_SESSION_NAME", None)  # a test run from a notebook is not that notebook
     if config.option.rehearse:
         rehearse(config)
     os.environ["LOCALAWS_RETRY_PAUSE_S"] = "2"  # real pauses are tested with --endpoint
     os.environ["SQS_COURSE_LIVE"] = "off"  # nbval does not know outputs that move
+    os.environ["SQS_COURSE_RECORD"] = "off"  # a test is no learner
     others = filter(None, [os.environ.get("PYTHONPATH")])
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *others])  # kernels import from here
 

@@ -30,6 +30,7 @@ from helpers.clean_up import find, goes
 from helpers.clients import Client
 from helpers.evidence.dead_letters import read_dead_letters
 from helpers.experiments.experiment import Experiment, printed
+from helpers.learning import record
 from helpers.logs import log_group, wait_for_line
 from helpers.waiting import wait_until
 
@@ -297,7 +298,7 @@ def check_nothing_left() -> None:
     praise = "Nothing of this course is left."
     if kept:
         praise = "What the course made is deleted."
-    say(not left, praise, f"Still there: {', '.join(left)}.")
+    say(not left, praise, f"Still there: {', '.join(left)}.", exercise="nothing left")
     if kept:
         print(f"Left alone: {', '.join(kept)}.")
 
@@ -331,14 +332,16 @@ def about_tag(thing: Thing) -> str:
     )
 
 
-def say(right: bool, praise: str, advice: str, *made: Thing | None) -> None:
-    """Print whether an answer is right, and if not what to do.
+def say(right: bool, praise: str, advice: str, *made: Thing | None, exercise: str = "1") -> None:
+    """Print whether an answer is right, and if not what to do; note it in the learner's record.
 
     It is not right as long as something of `made` does not carry the course's tag.
     """
     untagged = [thing for thing in made if thing and not thing.ours]
     if right and not untagged:
-        print(f"Right: {praise}")
-        return
-    start = f"{praise[:-1]}, but" if right else advice
-    print("Not yet:", start, *map(about_tag, untagged))
+        said = f"Right: {praise}"
+    else:
+        start = f"{praise[:-1]}, but" if right else advice
+        said = " ".join(["Not yet:", start, *map(about_tag, untagged)])
+    print(said)
+    record.note("check", exercise, passed=right and not untagged, said=said)

@@ -11,10 +11,12 @@ import importlib.util
 import platform
 import sys
 from dataclasses import dataclass
+from datetime import date as day
+from typing import TYPE_CHECKING
 
 import boto3
 
-from helpers import steps
+from helpers import copies, steps
 from helpers.account import adoption, names, refusal, sentences, things
 from helpers.account.names import (
     BREAK_IT,
@@ -36,8 +38,13 @@ from helpers.account.names import (
 )
 from helpers.account.target import WrongSetting, aws_pace, connect
 from helpers.clients import Client
+from helpers.copies import afresh
+from helpers.learning import minutes, record
 from helpers.logs import answered_ms, log_group, read_events, wait_for_line
 from helpers.waiting import GaveUp, wait
+
+if TYPE_CHECKING:
+    from helpers.learning.progress import Progress
 
 __all__ = [  # a notebook needs one module for its names and its first cell
     "BREAK_IT",
@@ -56,11 +63,14 @@ __all__ = [  # a notebook needs one module for its names and its first cell
     "TAG",
     "Pipeline",
     "adopt",
+    "afresh",
     "begin",
     "catch_up",
     "check_environment",
     "let_aws_catch_up",
     "name",
+    "page_to_keep",
+    "progress",
     "queue_tags",
     "tags",
 ]
@@ -94,6 +104,9 @@ def begin(notebook: str) -> None:
     print(f"Connected to: {target.description}.")
     if target.note:
         print(target.note)
+    record.begin(notebook)
+    minutes.watch()
+    copies.look(notebook)
     refusal.refuse_names(names.WRITES[notebook])
     step = int(notebook[:2])
     if 2 <= step <= 7:
@@ -196,6 +209,39 @@ def queue_tags(queue: str) -> dict[str, str]:
     """
     found = things.look_at_queue(boto3.client("sqs"), queue)
     return {} if found and found.adopted else tags()
+
+
+def progress() -> Progress:
+    """How far you are, as a table and a picture: notebooks, exercises, guesses, and the time."""
+    from helpers.learning import (
+        progress as far,
+    )  # with matplotlib, which a first cell need not load
+
+    return far.progress()
+
+
+def page_to_keep(name: str = "", date: bool = True) -> None:
+    """Write a page with what you did, to print or to keep, into your own folder.
+
+    `name` and today's `date` stand on it if you want them. Nothing leaves the computer. What
+    cannot be is said in a sentence; nothing is raised.
+    """
+    from helpers.learning import page
+
+    done = progress()
+    if not isinstance(name, str):
+        print(f'name is {name!r}; it must be a text, such as "Anna".')
+        return
+    if done.remark:
+        print("There is no page to keep yet.", done.remark.split(". ")[0] + ".")
+        return
+    try:
+        path = page.keep(done, name, day.today() if date else None)
+    except OSError as error:
+        print(f"The page cannot be kept: {error}.")
+        return
+    where = f"{path.parent.name}/{path.name}"
+    copies.show(f"Your page: [{where}](../{where}). Nothing of it has left this computer.")
 
 
 def check_environment() -> None:

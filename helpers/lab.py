@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from helpers import copies
 from helpers.localaws import lifecycle
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -23,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.lab", description=__doc__)
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
     parser.add_argument("--port", type=int, help="of JupyterLab (default: 8888 or the next free)")
+    parser.add_argument(
+        "--stored", action="store_true", help="open the stored notebooks, and make no copies"
+    )
     options = parser.parse_args(arguments)
     warn_of_other_helpers()
     target = os.environ.get("SQS_COURSE_TARGET") or "local"
@@ -144,14 +148,23 @@ def python_path() -> dict[str, str]:
     return {name: os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get(name)])])}
 
 
+def first_page(stored: bool) -> str:
+    """The path of the notebook to begin with: of the learner's own copy, if there can be one."""
+    own = None if stored else copies.make()
+    first = own or copies.NOTEBOOKS / f"{copies.FIRST}.ipynb"
+    return f"{first.parent.name}/{first.name}"
+
+
 def lab_command(options: argparse.Namespace) -> list[str]:
     command = [
         *(sys.executable, "-m", "jupyterlab"),
         f"--ServerApp.root_dir={CHECKOUT}",
-        "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
+        f"--LabApp.default_url=/lab/tree/{first_page(options.stored)}",
         "--LabApp.news_url=None",  # the course needs no network
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    if not options.stored:
+        command.append("--ServerApp.contents_manager_class=helpers.reading_room.ReadingRoom")
     if options.no_browser:
         command.append("--no-browser")
     if options.port:

@@ -121,6 +121,7 @@ def variables(like: LikeAws) -> dict[str, str]:
         "SQS_COURSE_SEED": str(like.seed),
         "SQS_COURSE_SCALE": str(like.scale),
         "SQS_COURSE_LIVE": "off",
+        "SQS_COURSE_RECORD": "off",
         "PYTHONPATH": str(ROOT),
     }
 

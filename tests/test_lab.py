@@ -46,12 +46,29 @@ def default_of_news(port: int, token: str) -> str:
         return json.load(response)["schema"]["properties"]["fetchNews"]["default"]
 
 
+def may_be_saved(port: int, token: str, path: str) -> bool:
+    url = f"http://127.0.0.1:{port}/api/contents/{path}?content=0&token={token}"
+    with urllib.request.urlopen(url, timeout=20) as response:
+        return json.load(response)["writable"]
+
+
+# `python -m helpers.lab`, with the copies in a folder of this test.
+LAB = """
+import pathlib, sys
+from helpers import lab
+from helpers.learning import record
+
+record.MY_COURSE = pathlib.Path(sys.argv[1], "my_course")
+sys.exit(lab.main(sys.argv[2:]))
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="ends a process by signal")
 def test_lab_starts_the_local_aws_and_stops_it(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("LOCALAWS_FOLDER", str(tmp_path))
     port = free_port()
-    command = [sys.executable, "-m", "helpers.lab", "--no-browser", "--port", str(port)]
+    command = [sys.executable, "-c", LAB, str(tmp_path), "--no-browser", "--port", str(port)]
     with (tmp_path / "output").open("w") as output:
         lab = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
     try:
@@ -60,12 +77,15 @@ def test_lab_starts_the_local_aws_and_stops_it(tmp_path: Path, monkeypatch) -> N
         assert server is not None
         [token] = re.findall(r"token=(\w+)$", (tmp_path / "output").read_text(), re.M)[:1]
         assert default_of_news(port, token) == "false"
+        assert not may_be_saved(port, token, "notebooks/00_start_here.ipynb")
+        assert may_be_saved(port, token, "README.md")
     finally:
         lab.terminate()
         lab.wait(30)
     text = (tmp_path / "output").read_text()
     assert f"The local AWS answers at {server.endpoint_url}." in text
-    assert "/lab/tree/notebooks/00_start_here.ipynb?token=" in text
+    assert "/lab/tree/my_course/00_start_here.ipynb?token=" in text
+    assert (tmp_path / "my_course" / "00_start_here.ipynb").exists()
     assert text.endswith("The local AWS has been stopped.\n")
     assert lifecycle.find() is None
     assert answer(f"http://127.0.0.1:{port}/api") == 0
@@ -106,10 +126,10 @@ def test_the_last_lab_tells_what_a_rehearsal_did_and_ends_it(state, monkeypatch,
     monkeypatch.setattr(lifecycle, "stop_rehearsals", lambda: stops.append(True))
     monkeypatch.setattr(lab, "run_lab", lambda _command: 0)
     monkeypatch.setattr(lab, "others", lambda: ["another lab"])
-    assert lab.main([]) == 0
+    assert lab.main(["--stored"]) == 0
     assert not stops
     monkeypatch.setattr(lab, "others", list)
-    assert lab.main([]) == 0
+    assert lab.main(["--stored"]) == 0
     assert stops == [True]
     assert capsys.readouterr().out == "Rehearsal (…): 14 stale reads.\n"
 

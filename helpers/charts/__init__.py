@@ -10,6 +10,7 @@ from helpers.charts.concurrency import at_once, scaling
 from helpers.charts.hours import per_hour
 from helpers.charts.journey import message_journey
 from helpers.charts.lives import life_lines
+from helpers.charts.progress import progress
 from helpers.charts.retries import poison, retry_schedule
 from helpers.charts.speed import latency, throughput
 
@@ -20,6 +21,7 @@ __all__ = [
     "message_journey",
     "per_hour",
     "poison",
+    "progress",
     "queue_depth",
     "retry_schedule",
     "scaling",

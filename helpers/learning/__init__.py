@@ -1,0 +1,1 @@
+"""What a learner does: guesses, exercises, questions, and how far they are."""
