@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import boto3
 
-from helpers import steps
+from helpers import meter, steps
 from helpers.account import adoption, names, refusal, sentences, things
 from helpers.account.names import (
     BREAK_IT,
@@ -59,6 +59,7 @@ __all__ = [  # a notebook needs one module for its names and its first cell
     "begin",
     "catch_up",
     "check_environment",
+    "cost",
     "let_aws_catch_up",
     "name",
     "queue_tags",
@@ -91,6 +92,7 @@ def begin(notebook: str) -> None:
     if notebook not in NOTEBOOKS:
         raise ValueError(f"{notebook!r} is no notebook of this course: {', '.join(NOTEBOOKS)}")
     target = connect()
+    meter.start()
     print(f"Connected to: {target.description}.")
     if target.note:
         print(target.note)
@@ -171,6 +173,17 @@ def let_aws_catch_up(seconds: float, why: str) -> None:
     if not 0 <= seconds <= LONGEST_WAIT_S:
         raise ValueError(f"seconds is {seconds!r}; it must be from 0 to {LONGEST_WAIT_S}.")
     wait(seconds * aws_pace(), why)
+
+
+def cost() -> meter.Bill:
+    """What this notebook has cost since its first cell, had it run on AWS, as a table.
+
+    Its requests are counted, in chunks of 64 KB; the time of its functions and the bytes of
+    their lines come from the log; a trigger's own polls are estimated. What handlers themselves
+    ask of AWS nobody sees from here. Prices: helpers/prices.py. Raises RuntimeError before the
+    first cell has run.
+    """
+    return meter.read()
 
 
 def adopt(kind: str, name: str, id: str) -> None:
