@@ -1,4 +1,4 @@
-"""Each notebook runs from the state that later ones leave behind."""
+"""Each notebook runs from the state that later ones leave behind, and costs what it says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from unittest import mock
 
 import pytest
 
+from helpers import course
 from helpers.localaws import lifecycle
+from tests.footers import wrong_in_footer
 from tests.notebook_files import NAMES, code_cells, read, run_whole
 
 LATEST_FIRST, CLEAN_UP = NAMES[-2::-1], NAMES[-1]
@@ -39,3 +41,4 @@ def half(request, tmp_path_factory, keep_environment) -> Iterator[None]:
 def test_backwards_on_one_local_aws(half: None, name: str, environment) -> None:
     printed = run_whole(name)
     assert printed[solution_of(name) + 1].startswith("Right: ")
+    assert wrong_in_footer(name, course.cost()) == []

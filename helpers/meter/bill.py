@@ -85,8 +85,8 @@ class Bill:
         oldest = min(line.price.quoted for line in self.lines)
         return (
             f"Since the notebook's first cell, {self.seconds / 60:.1f} minutes ago; prices of "
-            f"us-east-1, the oldest of {oldest:%B %Y}. What handlers themselves ask of AWS is "
-            "not in it."
+            f"us-east-1, the oldest of {oldest:%B %Y}. Not in it: what handlers themselves ask "
+            "of AWS, and log lines that have not arrived yet."
         )
 
     def __repr__(self) -> str:
