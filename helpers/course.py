@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from helpers import copies, steps
+from helpers import copies, meter, steps
 from helpers.account import adoption, names, refusal, sentences, things
 from helpers.account.names import (
     BREAK_IT,
@@ -67,6 +67,7 @@ __all__ = [  # a notebook needs one module for its names and its first cell
     "begin",
     "catch_up",
     "check_environment",
+    "cost",
     "let_aws_catch_up",
     "name",
     "page_to_keep",
@@ -101,6 +102,7 @@ def begin(notebook: str) -> None:
     if notebook not in NOTEBOOKS:
         raise ValueError(f"{notebook!r} is no notebook of this course: {', '.join(NOTEBOOKS)}")
     target = connect()
+    meter.start()
     print(f"Connected to: {target.description}.")
     if target.note:
         print(target.note)
@@ -184,6 +186,17 @@ def let_aws_catch_up(seconds: float, why: str) -> None:
     if not 0 <= seconds <= LONGEST_WAIT_S:
         raise ValueError(f"seconds is {seconds!r}; it must be from 0 to {LONGEST_WAIT_S}.")
     wait(seconds * aws_pace(), why)
+
+
+def cost() -> meter.Bill:
+    """What this notebook has cost since its first cell, had it run on AWS, as a table.
+
+    Its requests are counted, in chunks of 64 KB; the time of its functions and the bytes of
+    their lines come from the log; a trigger's own polls are estimated. What handlers themselves
+    ask of AWS nobody sees from here. Prices: helpers/prices.py. Raises RuntimeError before the
+    first cell has run.
+    """
+    return meter.read()
 
 
 def adopt(kind: str, name: str, id: str) -> None:

@@ -1,5 +1,6 @@
 """`make rehearse`: all notebooks on a local AWS that is as slow and as weak as AWS.
 
+At the end the minutes are compared with those that notebooks name, in profile typical at scale 1.
 In profiles typical and slow nbval compares every output with the stored one. In profile hostile
 a cell may give up; what the other cells show is compared all the same.
 """
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import NamedTuple
 
 import nbformat
@@ -23,6 +25,7 @@ from nbclient import NotebookClient
 
 from helpers.localaws import lifecycle
 from helpers.localaws.settings import LikeAws, read_like_aws
+from tests import aws_minutes
 from tests.notebook_files import (
     FOLDER,
     NAMES,
@@ -143,6 +146,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--profile", default="typical", help="typical, slow or hostile")
     parser.add_argument("--seed", action="append", help="again for another (default: 1, 2 and 3)")
     parser.add_argument("--scale", default="1")
+    parser.add_argument(
+        "--record", action="store_true", help="write the minutes into data/aws_minutes.csv"
+    )
     options = parser.parse_args(arguments)
     unknown = {*options.names} - {*NAMES}
     try:
@@ -150,6 +156,11 @@ def main(arguments: list[str] | None = None) -> int:
         likes = [read_like_aws(options.profile, seed, options.scale) for seed in seeds]
         if unknown:
             raise ValueError(f"There is no notebook {', '.join(sorted(unknown))}.")
+        as_on_aws = all(map(aws_minutes.is_as_on_aws, likes))
+        if options.record and not as_on_aws:
+            raise ValueError(
+                "--record is for profile typical at scale 1: other minutes are not those of AWS."
+            )
     except ValueError as error:
         parser.error(str(error))
     rows: list[Row] = []
@@ -167,8 +178,12 @@ def main(arguments: list[str] | None = None) -> int:
             said = lifecycle.reports()
         finally:
             lifecycle.stop_rehearsals()
-    show(sorted(rows), said)
-    return 1 if any(row.why for row in rows) else 0
+    strays = aws_minutes.strays(rows) if as_on_aws else []
+    show(sorted(rows), [*said, *strays])
+    if options.record:
+        aws_minutes.record(rows, date.today())
+        return 1 if any(row.why for row in rows) else 0
+    return 1 if strays or any(row.why for row in rows) else 0
 
 
 if __name__ == "__main__":

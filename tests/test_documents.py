@@ -31,7 +31,7 @@ WORDS = ("three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleve
 FIGURE = re.compile(rf"\b(\d|({'|'.join(WORDS)}|twenty|thirty|hundred|thousand)\b)", re.I)
 # Figures that other tests compare: minutes of the lessons, times and titles of the agendas.
 KEPT_ELSEWHERE = re.compile(
-    r"^\| \[\d\d [^|]*\| \d+ \||^\| \d[\d:]*–\d[\d:]* \||^## Agenda: .*", re.M
+    r"^\| \[\d\d [^|]*\| \d+ \| [^|]*\||^\| \d[\d:]*–\d[\d:]* \||^## Agenda: .*", re.M
 )
 
 

@@ -1,4 +1,4 @@
-"""Each notebook runs from the state that others leave behind, and prints what is stored in it."""
+"""Each notebook runs from the state that others leave behind, and costs what it says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from unittest import mock
 
 import pytest
 
+from helpers import course
 from helpers.localaws import lifecycle
+from tests.footers import wrong_in_footer
 from tests.notebook_files import NAMES, code_cells, printed_texts, read, run_whole, sanitized
 
 LATEST_FIRST, CLEAN_UP = NAMES[-2::-1], NAMES[-1]
@@ -41,3 +43,4 @@ def test_one_after_another_on_one_local_aws(row: None, name: str, environment) -
     for number, (cell, printed) in enumerate(zip(cells, run_whole(name), strict=True)):
         if "nbval-ignore-output" not in cell.metadata.get("tags", []):
             assert sanitized(printed) == sanitized(printed_texts(cell)), f"cell {number}"
+    assert wrong_in_footer(name, course.cost()) == []

@@ -21,6 +21,7 @@ STRICT_FOR_GOOD = (
     "helpers.course",
     "helpers.evidence",
     "helpers.experiments",
+    "helpers.meter",
     "helpers.steps",
     "helpers.localaws.common",
     "helpers.localaws.functions",

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-# US dollars in us-east-1, without free tiers, as third parties quoted AWS's price pages:
-# cloudburn.io (14 March 2026) for SQS, cloudchipr.com (11 May 2026) for Lambda. What is valid
-# now: https://aws.amazon.com/sqs/pricing and https://aws.amazon.com/lambda/pricing
-SQS_PER_MILLION_REQUESTS = 0.40  # standard queue; one request holds up to 64 KB
-LAMBDA_PER_MILLION_REQUESTS = 0.20
-LAMBDA_PER_GB_SECOND = 0.0000166667  # x86
+from helpers.prices import LAMBDA_REQUEST, LAMBDA_TIME, MILLION, SQS_REQUEST
 
 
 def cost_per_million(
@@ -24,8 +19,8 @@ def cost_per_million(
     sqs_requests = 1 / send_batch + 2 / shared
     gb_seconds = duration_ms / 1000 * memory_mb / 1024 / batch_size
     costs = {
-        "SQS requests": sqs_requests * SQS_PER_MILLION_REQUESTS,
-        "Lambda requests": LAMBDA_PER_MILLION_REQUESTS / batch_size,
-        "Lambda time": gb_seconds * 1_000_000 * LAMBDA_PER_GB_SECOND,
+        "SQS requests": SQS_REQUEST.of(sqs_requests * MILLION),
+        "Lambda requests": LAMBDA_REQUEST.of(MILLION / batch_size),
+        "Lambda time": LAMBDA_TIME.of(gb_seconds * MILLION),
     }
     return {**costs, "total": sum(costs.values())}

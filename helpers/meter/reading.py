@@ -1,0 +1,119 @@
+"""The meter is read: what was counted here, what Lambda wrote into the log, what triggers polled.
+
+Works on any AWS. What nobody can count is estimated from AWS's rules, and its line says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import boto3
+
+from helpers import prices
+from helpers.account import belongings, names
+from helpers.evidence.invocation_log import read_invocations
+from helpers.logs import log_group, read_events, read_report
+from helpers.meter.bill import Bill, Line
+from helpers.meter.calls import CALLS, FIFO, Amounts, Trigger
+from helpers.prices import Price
+
+# Lambda Developer Guide, "Using Lambda with Amazon SQS" and "Scaling": an idle trigger has five
+# pollers, and each asks by long polls, which SQS ends after 20 s.
+POLLERS, LONG_POLL_S = 5, 20
+BATCH = 10  # what a receive or a delete of SQS holds at most
+# PutLogEvents counts a batch so; Lambda's lines end with a newline, which read_events takes off.
+EVENT_BYTES = 26 + 1
+
+
+@dataclass(frozen=True)
+class Handled:
+    """What functions did, by their logs. `fetches`: receives by which their messages came."""
+
+    calls: int = 0
+    gb_seconds: float = 0.0
+    log_bytes: int = 0
+    fetches: int = 0
+
+
+def start() -> None:
+    """Count from now on, for a notebook that begins. Call it when boto3 has been connected."""
+    CALLS.begin_anew()
+    CALLS.listen()
+
+
+def read() -> Bill:
+    """What the notebook has cost since `start`, as far as its calls and the log show it.
+
+    Reads the log groups of the learner's functions, which costs nothing. Raises RuntimeError
+    when no notebook has begun.
+    """
+    amounts, began_ms, seconds = CALLS.look()
+    if began_ms is None:
+        raise RuntimeError("No notebook has begun here: run the first cell of one.")
+    handled = {each: handled_by(each, began_ms) for each in our_functions()}
+    triggers = CALLS.triggers(on_now())
+    standard, fifo = (of_kind(each, triggers, handled, amounts) for each in (False, True))
+    lines = [
+        *of_queues("SQS", prices.SQS_REQUEST, amounts, *standard),
+        *of_queues("SQS FIFO", prices.SQS_FIFO_REQUEST, amounts, *fifo),
+        Line("Lambda: calls", total(handled, "calls"), prices.LAMBDA_REQUEST),
+        Line("Lambda: time", total(handled, "gb_seconds"), prices.LAMBDA_TIME),
+        Line("logs: your functions' lines", total(handled, "log_bytes"), prices.LOG_BYTE),
+        Line("tables: your writes", amounts["writes"], prices.TABLE_WRITE),
+        Line("tables: your reads", amounts["reads"], prices.TABLE_READ),
+    ]
+    return Bill(tuple(line for line in lines if line.amount or "FIFO" not in line.kind), seconds)
+
+
+def our_functions() -> list[str]:
+    return [names.name(each) for each in names.EVERYTHING.functions]
+
+
+def handled_by(function: str, since_ms: int) -> Handled:
+    """What a function of ours did since a time of AWS's, in ms since the epoch."""
+    events = read_events(boto3.client("logs"), log_group(function), since_ms)
+    reports = [read_report(line) for line in events["message"][events["kind"] == "REPORT"]]
+    return Handled(
+        calls=len(reports),
+        gb_seconds=sum(
+            (each["billed_ms"] or 0) / 1000 * (each["memory_mb"] or 0) / 1024 for each in reports
+        ),
+        log_bytes=sum(len(line.encode()) + EVENT_BYTES for line in events["message"]),
+        fetches=sum(max(1, ceil(len(each.records) / BATCH)) for each in read_invocations(events)),
+    )
+
+
+def total(handled: dict[str, Handled], what: str) -> float:
+    return sum(getattr(each, what) for each in handled.values())
+
+
+def on_now() -> dict[str, Trigger]:
+    """The learner's triggers that are on, by UUID."""
+    ends = map(names.name, names.EVERYTHING.queues + names.EVERYTHING.functions)
+    found = [each for each in belongings.find_triggers(ends) if each.ours and each.polls]
+    return {each.key: trigger_of(*each.name.split(" to ")) for each in found}
+
+
+def trigger_of(queue: str, function: str) -> Trigger:
+    return Trigger(function, queue)
+
+
+def of_kind(
+    fifo: bool, triggers: list[Trigger], handled: dict[str, Handled], amounts: Amounts
+) -> tuple[float, float]:
+    """For how long triggers of one kind of queue were on together, in s, and how often messages
+    were fetched for their functions; a direct call fetches none."""
+    kind = [each for each in triggers if each.queue.endswith(FIFO) == fifo]
+    functions = {each.function for each in kind} & handled.keys()
+    fetches = sum(max(0, handled[each].fetches - amounts[each]) for each in functions)
+    return sum(each.on_s for each in kind), fetches
+
+
+def of_queues(kind: str, price: Price, amounts: Amounts, on_s: float, fetches: float) -> list[Line]:
+    """What queues of one kind cost. A message is fetched and deleted; pollers ask in vain."""
+    return [
+        Line(f"{kind}: your requests", amounts[kind], price),
+        Line(f"{kind}: a trigger's polls", POLLERS * on_s / LONG_POLL_S, price, True),
+        Line(f"{kind}: its receives and deletes", 2 * fetches, price, True),
+    ]
