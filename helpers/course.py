@@ -36,7 +36,7 @@ from helpers.account.names import (
 )
 from helpers.account.target import WrongSetting, aws_pace, connect
 from helpers.clients import Client
-from helpers.learning import record
+from helpers.learning import handlers, record
 from helpers.logs import answered_ms, log_group, read_events, wait_for_line
 from helpers.waiting import GaveUp, wait
 
@@ -88,7 +88,8 @@ def begin(notebook: str) -> None:
     setting that is not allowed, and NotOurs, before the first change, when somebody else's
     things have the names that the notebook writes to.
     """
-    sentences.show_as_sentences(WrongSetting, refusal.NotOurs, GaveUp)
+    sentences.show_as_sentences(WrongSetting, refusal.NotOurs, GaveUp, handlers.WrongHandler)
+    handlers.load()
     if notebook not in NOTEBOOKS:
         raise ValueError(f"{notebook!r} is no notebook of this course: {', '.join(NOTEBOOKS)}")
     target = connect()

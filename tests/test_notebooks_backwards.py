@@ -1,4 +1,7 @@
-"""Each notebook runs from the state that later ones leave behind."""
+"""Each notebook runs from the state that later ones leave behind.
+
+A learner goes through them the intended way: with guesses, answers and exercises of their own.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,31 @@ from unittest import mock
 
 import pytest
 
+from helpers.learning import record
 from helpers.localaws import lifecycle
-from tests.notebook_files import NAMES, code_cells, read, run_whole
+from tests import learners
+from tests.notebook_files import NAMES, code_cells, read, run_whole, tags
 
 LATEST_FIRST, CLEAN_UP = NAMES[-2::-1], NAMES[-1]
 HALVES = {"odd": [*LATEST_FIRST[::2], CLEAN_UP], "even": [*LATEST_FIRST[1::2], CLEAN_UP]}
 
 
-def solution_of(name: str) -> int:
-    """The place of the cell that holds the solution, among the cells with code."""
+def checks_of(name: str) -> dict[int, bool]:
+    """The places of the checks among the cells with code, and whether a solution is above each.
+
+    Above a check is the solution, or what the learner wrote: in exercises that have a source.
+    """
     cells = code_cells(read(name))
-    return next(n for n, c in enumerate(cells) if "solution" in c.metadata.get("tags", []))
+    return {
+        place + 1: "solution" in tags(cell) or "exercise" in cell.metadata
+        for place, cell in enumerate(cells)
+        if {"exercise", "solution"} & {*tags(cell)}
+    }
+
+
+def guesses_of(name: str) -> list[int]:
+    """The places of the cells that compare a guess with what came."""
+    return [i for i, cell in enumerate(code_cells(read(name))) if learners.comparisons_in(cell)]
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +53,14 @@ def half(request, tmp_path_factory, keep_environment) -> Iterator[None]:
     [(half, name) for half, names in HALVES.items() for name in names],
     indirect=["half"],
 )
-def test_backwards_on_one_local_aws(half: None, name: str, environment) -> None:
-    printed = run_whole(name)
-    assert printed[solution_of(name) + 1].startswith("Right: ")
+def test_backwards_on_one_local_aws(half: None, name: str, environment, tmp_path) -> None:
+    os.environ["SQS_COURSE_RECORD"] = str(tmp_path / "record.jsonl")
+    printed = run_whole(name, learners.intended(name))
+    for place, right in checks_of(name).items():
+        assert not right or printed[place].startswith("Right: "), printed[place]
+    for place in guesses_of(name):
+        assert "You guessed: nothing" not in printed[place]
+    assert len(record.entries("guess")) == len(guesses_of(name))
+    assert all(each["right"] for each in record.entries("question"))
+    passed = {each["name"] for each in record.entries("check") if each["passed"]}
+    assert passed >= {cell.metadata.get("exercise") for cell in code_cells(read(name))} - {None}
