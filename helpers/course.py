@@ -39,7 +39,7 @@ from helpers.account.names import (
 from helpers.account.target import WrongSetting, aws_pace, connect
 from helpers.clients import Client
 from helpers.copies import afresh
-from helpers.learning import minutes, record
+from helpers.learning import handlers, minutes, record
 from helpers.logs import answered_ms, log_group, read_events, wait_for_line
 from helpers.waiting import GaveUp, wait
 
@@ -98,7 +98,8 @@ def begin(notebook: str) -> None:
     setting that is not allowed, and NotOurs, before the first change, when somebody else's
     things have the names that the notebook writes to.
     """
-    sentences.show_as_sentences(WrongSetting, refusal.NotOurs, GaveUp)
+    sentences.show_as_sentences(WrongSetting, refusal.NotOurs, GaveUp, handlers.WrongHandler)
+    handlers.load()
     if notebook not in NOTEBOOKS:
         raise ValueError(f"{notebook!r} is no notebook of this course: {', '.join(NOTEBOOKS)}")
     target = connect()

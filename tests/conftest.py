@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from helpers.account import target
+from helpers.learning import record
 from helpers.localaws import lifecycle, settings
 from tests.conformance import kit
 
@@ -48,6 +49,12 @@ def endpoint(request) -> Iterator[kit.Aws]:
 
 
 # -- as the course kit connects ----------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def no_notebook(monkeypatch) -> None:
+    """What one test has begun is not the notebook of the next."""
+    monkeypatch.setattr(record.Kernel, "notebook", None)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,13 @@ def sanitized(text: str, rules: str = SANITIZE) -> str:
     return text
 
 
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
 def words(text: str) -> int:
-    """Words that a reader reads: no links' addresses, no rules of tables."""
+    """Words that every reader reads: no hints, no links' addresses, no rules of tables."""
+    text = re.sub(r"<details>.*</details>", "", text, flags=re.S)
     text = re.sub(r"\]\([^)]*\)", "]", text)
     return len(re.findall(r"\w[\w'’-]*", text))
 
@@ -68,25 +73,44 @@ def words(text: str) -> int:
 # -- to run notebooks ------------------------------------------------------------------------
 
 
-def run_cells(name: str) -> Iterator[tuple[str, Exception | None]]:
-    """Run a notebook's cells in this process, to the end: what each printed, and its error."""
+Write = Callable[[nbformat.NotebookNode], str]
+
+
+def as_it_is(cell: nbformat.NotebookNode) -> str:
+    return cell.source
+
+
+def python_of(source: str) -> str:
+    """A cell as Python: what `%%handler NAME` keeps is the text of the lines below it."""
+    first, _, program = source.partition("\n")
+    if not first.startswith("%%handler "):
+        return source
+    return f"{first.removeprefix('%%handler ').strip()} = {program + chr(10)!r}"
+
+
+def run_cells(name: str, write: Write = as_it_is) -> Iterator[tuple[str, Exception | None]]:
+    """Run a notebook's cells in this process, to the end: what each printed, and its error.
+
+    `write` gives the source of a cell as a learner has left it.
+    """
     namespace: dict[str, Any] = {"__name__": name}
     for number, cell in enumerate(code_cells(read(name))):
         file = f"<{name} {number}>"  # inspect.getsource finds it by this name
-        linecache.cache[file] = (len(cell.source), None, cell.source.splitlines(True), file)
+        source = python_of(write(cell))
+        linecache.cache[file] = (len(source), None, source.splitlines(True), file)
         error, printed = None, io.StringIO()
         with contextlib.chdir(FOLDER), contextlib.redirect_stdout(printed):
             try:
-                exec(compile(cell.source, file, "exec"), namespace)
+                exec(compile(source, file, "exec"), namespace)
             except Exception as raised:  # noqa: BLE001 (whatever a learner may see)
                 error = raised
         yield printed.getvalue(), error
 
 
-def run_whole(name: str) -> list[str]:
+def run_whole(name: str, write: Write = as_it_is) -> list[str]:
     """Run a notebook's cells in this process; what each printed. The first error is raised."""
     printed = []
-    for text, error in run_cells(name):
+    for text, error in run_cells(name, write):
         if error:
             raise error
         printed.append(text)

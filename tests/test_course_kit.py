@@ -16,9 +16,19 @@ import pytest
 from botocore.exceptions import ClientError
 from tenacity import wait_none
 
-from helpers import charts, checks, clean_up, course, evidence, logs, steps, waiting
+from helpers import charts, clean_up, course, evidence, logs, steps, waiting
 from helpers.account import clock, target, things
 from helpers.account.target import WrongSetting
+from helpers.checks import (
+    add_trigger,
+    check_logs,
+    create_function,
+    create_role,
+    looking,
+    send_message,
+    write_handler,
+)
+from helpers.checks import clean_up as finishing
 from helpers.localaws import lifecycle
 from helpers.localaws.rehearsal.conditions import Conditions
 from helpers.localaws.settings import LikeAws
@@ -737,39 +747,17 @@ def said(capsys, check, *arguments) -> str:
     return capsys.readouterr().out
 
 
-def test_check_order(learner, capsys) -> None:
-    sqs = boto3.client("sqs")
-    assert said(capsys, checks.check_order, "Ada").startswith("Not yet: ")
-    url = steps.create_queue(sqs, course.name(course.PIZZA_QUEUE), course.tags())
-    sqs.send_message(QueueUrl=url, MessageBody="Funghi for Mia")
-    assert "the counter holds 1 order" in said(capsys, checks.check_order, "Ada")
-    sqs.send_message(QueueUrl=url, MessageBody="Diavola for Ada")
-    assert said(capsys, checks.check_order, "Ada").startswith("Right: An order of Ada")
-    assert steps.queue_counts(sqs, url) == {"visible": 2, "in flight": 0, "delayed": 0}
-
-
-def test_check_practice_queue(learner, capsys) -> None:
-    sqs, check = boto3.client("sqs"), checks.check_practice_queue
-    assert "there is no queue" in said(capsys, check, 14)
-    url = steps.create_queue(sqs, course.name(course.PRACTICE_QUEUE), course.tags())
-    assert said(capsys, check, 14).startswith("Not yet: ")
-    assert "for 4 days, not 14" in said(capsys, check, 14)
-    seconds = {"MessageRetentionPeriod": str(14 * 86_400)}
-    sqs.set_queue_attributes(QueueUrl=url, Attributes=seconds)
-    assert said(capsys, check, 14).startswith("Right: ")
-
-
 def test_a_check_gives_aws_a_minute_to_show_what_was_done(monkeypatch) -> None:
     monkeypatch.setattr(waiting.time, "sleep", mock.Mock())
-    monkeypatch.setattr(checks, "aws_pace", lambda: 1.0)
+    monkeypatch.setattr(looking, "aws_pace", lambda: 1.0)
     days = iter([4, 4, 14])
-    assert checks.see(lambda: next(days), lambda seen: seen == 14) == 14
-    monkeypatch.setattr(checks, "aws_pace", lambda: 0.0)
-    assert checks.see(lambda: 4, lambda seen: seen == 14) == 4
+    assert looking.see(lambda: next(days), lambda seen: seen == 14) == 14
+    monkeypatch.setattr(looking, "aws_pace", lambda: 0.0)
+    assert looking.see(lambda: 4, lambda seen: seen == 14) == 4
 
 
 def test_check_practice_role(learner, capsys) -> None:
-    iam, check = boto3.client("iam"), checks.check_practice_role
+    iam, check = boto3.client("iam"), create_role.check_practice_role
     name = course.name(course.PRACTICE_ROLE)
     assert "there is no role" in said(capsys, check)
     steps.create_role(iam, name, course.tags())
@@ -782,7 +770,7 @@ def test_check_practice_role(learner, capsys) -> None:
 
 
 def test_check_practice_function(learner, capsys) -> None:
-    lambda_, check = boto3.client("lambda"), checks.check_practice_function
+    lambda_, check = boto3.client("lambda"), create_function.check_practice_function
     name = course.name(course.PRACTICE_FUNCTION)
     assert "there is no function" in said(capsys, check, 256)
     role_arn = steps.create_role(boto3.client("iam"), course.name(course.ROLE), course.tags())
@@ -792,12 +780,14 @@ def test_check_practice_function(learner, capsys) -> None:
 
 
 def test_check_trigger(built, capsys) -> None:
-    assert said(capsys, checks.check_trigger, 1).startswith("Right: ")
-    assert "with a batch size of 1, not 5" in said(capsys, checks.check_trigger, 5)
+    assert said(capsys, add_trigger.check_trigger, 1).startswith("Right: ")
+    assert "with a batch size of 1, not 5" in said(capsys, add_trigger.check_trigger, 5)
 
 
 def test_check_trigger_of_nothing(learner, capsys) -> None:
-    assert said(capsys, checks.check_trigger, 1).startswith("Not yet: the function has no trigger")
+    assert said(capsys, add_trigger.check_trigger, 1).startswith(
+        "Not yet: the function has no trigger"
+    )
 
 
 def test_check_handler(capsys) -> None:
@@ -810,28 +800,31 @@ def test_check_handler(capsys) -> None:
     def stumble(event, context):
         raise KeyError("body")
 
-    assert said(capsys, checks.check_handler, count, 3).startswith("Right: ")
-    assert "returned {'orders': 4}" in said(capsys, checks.check_handler, count_all, 3)
-    assert said(capsys, checks.check_handler, stumble, 3) == (
+    assert said(capsys, write_handler.check_handler, count, 3).startswith("Right: ")
+    assert "returned {'orders': 4}" in said(capsys, write_handler.check_handler, count_all, 3)
+    assert said(capsys, write_handler.check_handler, stumble, 3) == (
         "Not yet: your handler raised KeyError: 'body'\n"
     )
 
 
 def test_check_received(built, capsys) -> None:
-    assert "Received message: " in said(capsys, checks.check_received, "12345")
-    assert said(capsys, checks.check_received, "67890", 0.1).startswith("Not yet: ")
+    assert "Received message: " in said(capsys, send_message.check_received, "12345")
+    assert said(capsys, send_message.check_received, "67890", 0.1).startswith("Not yet: ")
 
 
 def test_check_answer(capsys) -> None:
-    assert said(capsys, checks.check_answer, 1, 1, "Look.") == "Right: 1 is right.\n"
-    assert said(capsys, checks.check_answer, None, 1, "Look.") == "Not yet: None is not it. Look.\n"
+    assert said(capsys, check_logs.check_answer, 1, 1, "Look.") == "Right: 1 is right.\n"
+    assert (
+        said(capsys, check_logs.check_answer, None, 1, "Look.")
+        == "Not yet: None is not it. Look.\n"
+    )
 
 
 def test_check_nothing_left(learner, capsys) -> None:
-    assert said(capsys, checks.check_nothing_left).startswith("Right: ")
+    assert said(capsys, finishing.check_nothing_left).startswith("Right: ")
     course.catch_up(2)
     wanted = f"Not yet: Still there: queue {learner}DemoQueueLambda.\n"
-    assert said(capsys, checks.check_nothing_left) == wanted
+    assert said(capsys, finishing.check_nothing_left) == wanted
 
 
 # Charts

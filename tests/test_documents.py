@@ -20,10 +20,13 @@ README, INSTRUCTOR, CONTRIBUTING, CHANGELOG = (
     ROOT / f"{name}.md" for name in ("README", "INSTRUCTOR", "CONTRIBUTING", "CHANGELOG")
 )
 GUIDES = [README, INSTRUCTOR, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
-DECISIONS = sorted((ROOT / "docs" / "decisions").iterdir())
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+LIST = ROOT / "docs" / "decisions" / "README.md"
 each_document = pytest.mark.parametrize(
-    "path", [*GUIDES, CHANGELOG, *DECISIONS], ids=lambda path: path.name
+    "path", [*GUIDES, CHANGELOG, LIST, *DECISIONS], ids=lambda path: path.name
 )
+# Their figures are AWS's: tests/test_learning.py compares them with those of the lessons.
+OF_THE_LESSONS = [ROOT / "docs" / f"{name}.md" for name in ("glossary", "sheet")]
 each_guide = pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.name)
 each_decision = pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.name)
 
@@ -161,7 +164,9 @@ def test_a_figure_is_that_of_its_source(pattern: str, figures: tuple[str, ...]) 
     assert {tuple(text.lower() for text in each.groups()) for each in found} == {figures}
 
 
-@each_guide
+@pytest.mark.parametrize(
+    "path", [path for path in GUIDES if path not in OF_THE_LESSONS], ids=lambda path: path.name
+)
 def test_no_figure_that_no_test_keeps(path: Path) -> None:
     prose = KEPT_ELSEWHERE.sub("", prose_of(text_of(path)))
     for pattern in KEPT:
@@ -228,6 +233,13 @@ def test_a_decision_has_its_parts(path: Path) -> None:
     assert path.name.startswith(f"{number:04}-")
     assert text.startswith(f"# {number}. ")
     assert 15 <= len(text.splitlines()) <= 30
+
+
+def test_the_list_of_decisions_has_each_by_its_title() -> None:
+    listed = re.findall(r"^- \[(.+)\]\((.+)\)$", text_of(LIST), re.M)
+    assert [name for _, name in listed] == [path.name for path in DECISIONS]
+    for (title, _), path in zip(listed, DECISIONS, strict=True):
+        assert text_of(path).partition("\n")[0].endswith(f". {title}")
 
 
 @each_decision

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
 
-from helpers import checks, clean_up, course, experiments, steps
+from helpers import clean_up, course, experiments, steps
 from helpers.account import clock
+from helpers.checks import break_it, retries, use_cases
 from helpers.experiments import emptying, experiment, faults, settling
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -330,22 +331,22 @@ def said(capsys, check, *arguments) -> str:
 
 
 def test_check_max_receives(learner, capsys) -> None:
-    assert "there is no queue" in said(capsys, checks.check_max_receives, "Retries", 4)
+    assert "there is no queue" in said(capsys, retries.check_max_receives, "Retries", 4)
     for most, answer in ((None, "has no redrive policy"), (3, "gives up after 3 receives, into")):
         experiments.build("Retries", WORKS, max_receives=most)
-        assert answer in said(capsys, checks.check_max_receives, "Retries", 4)
+        assert answer in said(capsys, retries.check_max_receives, "Retries", 4)
     built = experiments.build("Retries", WORKS, max_receives=4)
-    assert said(capsys, checks.check_max_receives, "Retries", 4).startswith("Right: ")
+    assert said(capsys, retries.check_max_receives, "Retries", 4).startswith("Right: ")
     itself = {"deadLetterTargetArn": built.queue_arn, "maxReceiveCount": 4}
     boto3.client("sqs").set_queue_attributes(
         QueueUrl=built.queue_url, Attributes={"RedrivePolicy": json.dumps(itself)}
     )
-    answer = said(capsys, checks.check_max_receives, "Retries", 4)
+    answer = said(capsys, retries.check_max_receives, "Retries", 4)
     assert answer.startswith(f"Not yet: {learner}Retries gives up after 4 receives, into ")
 
 
 def test_check_stored_order(learner, capsys) -> None:
-    check = checks.check_stored_order
+    check = use_cases.check_stored_order
     assert said(capsys, check, "A1", 450, 0).startswith("Not yet: ")
     table = experiments.empty_table()
     assert "has no order A1" in said(capsys, check, "A1", 450, 0)
@@ -361,9 +362,9 @@ def test_check_cured(learner, capsys) -> None:
     charges = SHOWS + "    print('charged', event['Records'][0]['body'])\n"
     ill = experiments.build("BreakIt", charges, enabled=False)
     experiments.send(ill, ["order 1", "order 2"])
-    assert said(capsys, checks.check_cured, ill, 2, 0.1).startswith(
+    assert said(capsys, break_it.check_cured, ill, 2, 0.1).startswith(
         "Not yet: the log calls 0 of 2 orders charged."
     )
     experiments.switch(boto3.client("lambda"), ill.trigger_uuid, on=True)
     experiments.settle(ill)
-    assert said(capsys, checks.check_cured, ill, 2, 5).startswith("Right: all 2 orders")
+    assert said(capsys, break_it.check_cured, ill, 2, 5).startswith("Right: all 2 orders")

@@ -1,5 +1,5 @@
 """What the ends of notebooks say of a real account. The amounts are compared after a run of each,
-in tests/test_notebooks_backwards.py."""
+in tests/test_notebooks_in_a_row.py."""
 
 from __future__ import annotations
 

@@ -6,10 +6,22 @@ import ast
 import re
 import statistics
 
+import nbformat
 import pytest
 
 from helpers import course
-from tests.notebook_files import FOLDER, NAMES, code_cells, markdown, output_texts, read, words
+from tests import exercises, learners
+from tests.notebook_files import (
+    FOLDER,
+    NAMES,
+    code_cells,
+    markdown,
+    output_texts,
+    python_of,
+    read,
+    tags,
+    words,
+)
 
 each_notebook = pytest.mark.parametrize("name", NAMES)
 HEADER_ROWS = ("**You will**", "**You will learn**", "**You need**", "**Time**")
@@ -28,6 +40,14 @@ def test_the_course_knows_its_notebooks() -> None:
     assert tuple(NAMES) == course.NOTEBOOKS
 
 
+CONVERTED = exercises.names()
+each_converted = pytest.mark.parametrize("name", CONVERTED)
+
+
+def without_questions(name: str) -> list[nbformat.NotebookNode]:
+    return [cell for cell in read(name).cells if "questions" not in tags(cell)]
+
+
 @each_notebook
 def test_code_cells_are_short(name: str) -> None:
     lengths = [len(cell.source.splitlines()) for cell in code_cells(read(name))]
@@ -38,12 +58,20 @@ def test_code_cells_are_short(name: str) -> None:
 
 @each_notebook
 def test_text_leads_and_is_short(name: str) -> None:
-    notebook = read(name)
-    texts = markdown(notebook)
-    ratio = len(texts) / len(code_cells(notebook))
-    assert 1.0 <= ratio <= 1.5
-    assert 25 <= statistics.median(map(words, texts)) <= 40
-    assert 900 <= sum(map(words, texts)) <= 1500
+    cells = without_questions(name)
+    texts = [cell for cell in cells if cell.cell_type == "markdown"]
+    ratio = len(texts) / (len(cells) - len(texts))
+    assert 0.85 <= ratio <= 1.5  # an exercise is one text and four cells with code
+    lengths = [words(cell.source) for cell in texts if "exercise" not in cell.metadata]
+    assert 25 <= statistics.median(lengths) <= 40
+    assert 900 <= sum(lengths) <= 1500
+
+
+@each_converted
+def test_tasks_are_short(name: str) -> None:
+    """On average: a design from a requirement may take more words than a repetition."""
+    tasks = [words(each.task) for each in exercises.load(name).exercises]
+    assert sum(tasks) / len(tasks) <= 70
 
 
 @each_notebook
@@ -104,20 +132,68 @@ def test_first_cell_begins_the_notebook(name: str) -> None:
 
 
 @each_notebook
-def test_prediction_exercise_solution_and_check(name: str) -> None:
-    notebook = read(name)
-    assert "**Predict before you" in "\n".join(markdown(notebook))
-    tags = [cell.metadata.get("tags", []) for cell in code_cells(notebook)]
-    exercise = next(i for i, each in enumerate(tags) if "exercise" in each)
-    checked, solution, checked_again = code_cells(notebook)[exercise + 1 : exercise + 4]
-    assert "solution" in solution.metadata.tags
-    assert "hide-cell" in solution.metadata.tags
-    assert solution.metadata.jupyter.source_hidden
-    assert solution.source.startswith("# A solution")  # a folded cell shows its first line
-    assert checked.source == checked_again.source
-    assert checked.source.startswith("checks.")
-    assert output_texts(checked)[0].startswith("Not yet: ")
-    assert output_texts(checked_again)[0].startswith("Right: ")
+def test_exercises_solutions_and_checks(name: str) -> None:
+    cells = code_cells(read(name))
+    places = [place for place, cell in enumerate(cells) if "exercise" in tags(cell)]
+    assert places
+    for place in places:
+        checked, solution, checked_again = cells[place + 1 : place + 4]
+        assert {"solution", "hide-cell"} <= {*tags(solution)}
+        assert solution.metadata.jupyter.source_hidden
+        assert solution.source.startswith("# A solution")  # a folded cell shows its first line
+        assert checked.source == checked_again.source
+        assert checked.source.startswith("checks.")
+        assert output_texts(checked)[0].startswith("Not yet: ")
+        assert output_texts(checked_again)[0].startswith("Right: ")
+
+
+@each_notebook
+def test_there_is_a_prediction(name: str) -> None:
+    assert "**Predict before you" in "\n".join(markdown(read(name)))
+
+
+@each_converted
+def test_a_guess_is_written_down_and_compared_after_the_evidence(name: str) -> None:
+    cells = read(name).cells
+    for place, cell in enumerate(cells):
+        if cell.cell_type == "markdown" and "**Predict" in cell.source:
+            assert cell.source.count("**Predict before you") == 1
+            following = cells[place + 1 : place + 8]
+            assert "guess" in tags(following[0])
+            assert re.fullmatch(r"guess = None  # .+", following[0].source)
+            calls = [each.source for each in following if learners.comparisons_in(each)]
+            assert calls, cell.source
+            assert following[1].source != calls[0]  # the evidence stands between
+            check_kind(cell.source, calls[0])
+    compared = [cell for cell in code_cells(read(name)) if learners.comparisons_in(cell)]
+    assert len(compared) == sum("guess" in tags(cell) for cell in cells)
+    assert all(output_texts(cell)[0].startswith("You guessed: nothing") for cell in compared)
+
+
+def check_kind(prediction: str, call: str) -> None:
+    """A choice lists its letters; a number and a sentence are asked for by name."""
+    kind = re.match(r"guesses\.(choice|number|sentence)\(", call)[1]
+    options = re.findall(r"^- ([a-z])\) ", prediction, re.M)
+    if kind == "choice":
+        assert options == list("abcdef"[: len(options)])
+        assert 2 <= len(options) <= 5
+    else:
+        assert not options
+        assert kind in prediction.lower()
+
+
+@each_converted
+def test_a_notebook_begins_with_three_questions(name: str) -> None:
+    if name == NAMES[0]:
+        return  # there is no earlier one
+    cells = read(name).cells
+    begin = next(place for place, cell in enumerate(cells) if "course.begin(" in cell.source)
+    text, asked, answered = cells[begin + 1 : begin + 4]
+    assert all(tags(cell) == ["questions"] for cell in (text, asked, answered))
+    [output] = asked.outputs
+    assert output.data["text/html"].count("<details>") == 3
+    assert output.data["text/plain"].count("?") >= 3
+    assert output_texts(answered)[0].count("Not answered") == 3
 
 
 @each_notebook
@@ -130,7 +206,7 @@ def test_outputs_are_stored(name: str) -> None:
 
 def shows_something(source: str) -> bool:
     """Whether a cell is sure to show something: a value at its end, or a print on the way."""
-    statements = ast.parse(source).body
+    statements = ast.parse(python_of(source)).body
     if not statements:
         return False
     prints = [each for each in statements if isinstance(each, (ast.Expr, ast.For, ast.While))]

@@ -1,4 +1,8 @@
-"""Each notebook runs from the state that others leave behind, and costs what it says."""
+"""Each notebook runs from the state that others leave behind, and costs what it says.
+
+Forward somebody runs all cells as they are. Backwards a learner goes the intended way: with
+guesses, answers and exercises of their own.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +13,30 @@ from unittest import mock
 import pytest
 
 from helpers import course
+from helpers.learning import record
 from helpers.localaws import lifecycle
+from tests import learners
 from tests.footers import wrong_in_footer
-from tests.notebook_files import NAMES, code_cells, printed_texts, read, run_whole, sanitized
+from tests.notebook_files import (
+    NAMES,
+    code_cells,
+    printed_texts,
+    read,
+    run_whole,
+    sanitized,
+    tags,
+)
 
 LATEST_FIRST, CLEAN_UP = NAMES[-2::-1], NAMES[-1]
-# One local AWS for each row. The long notebooks would make one row in their order longer than all
-# else: they follow each other backwards, in two halves, and in their order at night.
-ROWS = {
-    "forward": [*NAMES[:8], CLEAN_UP],
-    "odd": [*LATEST_FIRST[::2], CLEAN_UP],
-    "even": [*LATEST_FIRST[1::2], CLEAN_UP],
-}
+FORWARD = [*NAMES[:8], CLEAN_UP]
+# The long notebooks would make one row longer than all else: backwards goes in two halves, and
+# forward they go at night.
+BACKWARDS = {"odd": [*LATEST_FIRST[::2], CLEAN_UP], "even": [*LATEST_FIRST[1::2], CLEAN_UP]}
 
 
 @pytest.fixture(scope="module")
 def row(request, tmp_path_factory, keep_environment) -> Iterator[None]:
-    """One local AWS for some of the notebooks: each leaves behind what the next one finds."""
+    """One local AWS for a row of notebooks: each leaves behind what the next one finds."""
     folder = str(tmp_path_factory.mktemp("row"))
     with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": folder}):
         yield
@@ -33,14 +44,51 @@ def row(request, tmp_path_factory, keep_environment) -> Iterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("row", "name"),
-    [(row, name) for row, names in ROWS.items() for name in names],
-    indirect=["row"],
-)
-def test_one_after_another_on_one_local_aws(row: None, name: str, environment) -> None:
+@pytest.mark.parametrize(("row", "name"), [("forward", name) for name in FORWARD], indirect=["row"])
+def test_forward_on_one_local_aws(row: None, name: str, environment) -> None:
     cells = code_cells(read(name))
     for number, (cell, printed) in enumerate(zip(cells, run_whole(name), strict=True)):
-        if "nbval-ignore-output" not in cell.metadata.get("tags", []):
+        if "nbval-ignore-output" not in tags(cell):
             assert sanitized(printed) == sanitized(printed_texts(cell)), f"cell {number}"
+    assert wrong_in_footer(name, course.cost()) == []
+
+
+# -- a learner, the intended way ---------------------------------------------------------------
+
+
+def checks_of(name: str) -> dict[int, bool]:
+    """The places of the checks among the cells with code, and whether a solution is above each.
+
+    Above a check is the solution, or what the learner wrote: in exercises that have a source.
+    """
+    cells = code_cells(read(name))
+    return {
+        place + 1: "solution" in tags(cell) or "exercise" in cell.metadata
+        for place, cell in enumerate(cells)
+        if {"exercise", "solution"} & {*tags(cell)}
+    }
+
+
+def guesses_of(name: str) -> list[int]:
+    """The places of the cells that compare a guess with what came."""
+    return [i for i, cell in enumerate(code_cells(read(name))) if learners.comparisons_in(cell)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [(row, name) for row, names in BACKWARDS.items() for name in names],
+    indirect=["row"],
+)
+def test_backwards_on_one_local_aws(row: None, name: str, environment, tmp_path) -> None:
+    os.environ["SQS_COURSE_RECORD"] = str(tmp_path / "record.jsonl")
+    printed = run_whole(name, learners.intended(name))
+    for place, right in checks_of(name).items():
+        assert not right or printed[place].startswith("Right: "), printed[place]
+    for place in guesses_of(name):
+        assert "You guessed: nothing" not in printed[place]
+    assert len(record.entries("guess")) == len(guesses_of(name))
+    assert all(each["right"] for each in record.entries("question"))
+    passed = {each["name"] for each in record.entries("check") if each["passed"]}
+    assert passed >= {cell.metadata.get("exercise") for cell in code_cells(read(name))} - {None}
     assert wrong_in_footer(name, course.cost()) == []

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from helpers import checks
+from helpers.checks import points as checks
 from helpers.learning import record
 from tests.notebook_files import ROOT
 

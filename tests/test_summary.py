@@ -7,7 +7,7 @@ from tests.notebook_files import ROOT
 from tests.summary import LONGEST_SHARE, TEST_BY_TEST, Summary, chain_of
 
 ALONE = "tests/test_notebooks_alone.py::test_alone_on_an_empty_local_aws"
-IN_A_ROW = "tests/test_notebooks_in_a_row.py::test_one_after_another_on_one_local_aws"
+IN_A_ROW = "tests/test_notebooks_in_a_row.py::test_backwards_on_one_local_aws"
 
 
 def test_a_chain_is_a_module_or_the_notebooks_or_one_test() -> None:

@@ -61,7 +61,9 @@ def of_steps(before: int) -> Names:
 
 WRITES = {
     "00_start_here": Names(queues=(PIZZA_QUEUE,)),
-    "01_create_queue": Names(queues=(QUEUE, PRACTICE_QUEUE)),
+    "01_create_queue": Names(
+        queues=(QUEUE, PRACTICE_QUEUE, "PracticePayments", "PracticeOrders", "PracticeOrders.fifo")
+    ),
     "02_create_role": of_steps(before=3) + Names(roles=(PRACTICE_ROLE,)),
     "03_create_function": of_steps(before=4) + Names(functions=(PRACTICE_FUNCTION,)),
     "04_add_trigger": of_steps(before=5) + Names(functions=(PRACTICE_FUNCTION,)),
