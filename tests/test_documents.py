@@ -12,7 +12,9 @@ import yaml
 from helpers.course import NOTEBOOKS
 from helpers.experiments import faults
 from helpers.localaws import settings
+from helpers.localaws.functions.backend import CONCURRENCY_QUOTA
 from helpers.localaws.queues import backend as sqs
+from helpers.localaws.rehearsal.profiles import LAMBDA_GROUP, RATES
 from helpers.localaws.runtime import executor
 from helpers.localaws.triggers import poller
 from tests.notebook_files import ROOT, markdown, read
@@ -149,6 +151,11 @@ KEPT = {
     r"after (\d+) minutes without a call": (f"{settings.DEFAULT_IDLE_MINUTES:.0f}",),
     r"at most (\d+) functions run at once": (f"{executor.MOST_AT_ONCE}",),
     r"\b(\d+) batches of a trigger": (f"{poller.OPENING_CONCURRENCY}",),
+    r"make, change and list \| (\d+) a second": (f"{RATES['lambda', LAMBDA_GROUP]}",),
+    r"searching logs, in us-east-1 \| (\d+) a second": (f"{RATES['logs', 'FilterLogEvents']}",),
+    r"listing log groups \| (\d+) a second": (f"{RATES['logs', 'DescribeLogGroups']}",),
+    r"run at once \| ([\d,]+); in a new account": (f"{CONCURRENCY_QUOTA:,}",),
+    r"trigger alone begins with (\d+) calls": (f"{poller.OPENING_CONCURRENCY}",),
     r"blocked for (\d+) s\b": (f"{sqs.RECREATE_AFTER_S}",),
     r"fault (\d)(?= \| \"but there is a dead-letter queue)": (
         f"{number_of('dead_letters_of_the_function')}",
