@@ -211,6 +211,20 @@ def test_a_log_group_belongs_to_whom_its_function_belongs(learner) -> None:
     assert groups(learner) == [(True, True)]
 
 
+def test_one_question_finds_all_log_groups_of_a_learner(learner) -> None:
+    planted = [log_group(course.name(each)) for each in (course.FUNCTION, "Retries")]
+    for name in planted:
+        plant_log_group(boto3.client("logs"), name, ANNA)
+    plant_log_group(boto3.client("logs"), f"{planted[0]}-of-another-course", ANNA)
+    asked: list[str] = []
+    boto3.DEFAULT_SESSION.events.register(
+        "before-call.cloudwatch-logs.DescribeLogGroups",
+        lambda params, **_others: asked.append(params["body"]),
+    )
+    found = [each.name for each in clean_up.find() if each.kind == "log group"]
+    assert (sorted(found), len(asked)) == (sorted(planted), 1)
+
+
 def test_a_log_group_with_anothers_tag_stays_theirs(learner) -> None:
     function(course.FUNCTION, course.tags())
     plant_log_group(boto3.client("logs"), log_group(course.name(course.FUNCTION)), ANNA)

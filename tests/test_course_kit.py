@@ -224,6 +224,13 @@ def test_aws_takes_the_account_that_is_meant(account, real_profile) -> None:
     found = target.connect()
     assert (found.name, found.account, found.region) == ("aws", "111122223333", "eu-west-1")
     assert "can cost money" in found.description
+    assert boto3.client("sqs").meta.config.retries["total_max_attempts"] == 10
+
+
+def test_the_attempts_that_somebody_has_set_stay(account, real_profile) -> None:
+    os.environ.update(SQS_COURSE_ACCOUNT="111122223333", AWS_MAX_ATTEMPTS="4")
+    target.connect()
+    assert os.environ["AWS_MAX_ATTEMPTS"] == "4"
     assert os.environ["AWS_ACCESS_KEY_ID"] == "REALVARIABLE"
 
 

@@ -12,7 +12,10 @@ import yaml
 from helpers.course import NOTEBOOKS
 from helpers.experiments import faults
 from helpers.localaws import settings
+from helpers.localaws.functions.backend import CONCURRENCY_QUOTA
 from helpers.localaws.queues import backend as sqs
+from helpers.localaws.rehearsal.profiles import LAMBDA_GROUP, RATES
+from helpers.localaws.triggers import scaling
 from tests.notebook_files import ROOT, markdown, read
 from tests.test_project import HELPERS, PROJECT
 
@@ -151,6 +154,11 @@ KEPT = {
     r"at most (\d+) functions run at once": (f"{settings.MOST_AT_ONCE}",),
     r"\b(\d+) batches of a trigger\b": (f"{settings.DEFAULT_MOST_CONCURRENCY}",),
     r"a whole number from (\d+) to (\d+)": ("1", f"{settings.MOST_AT_ONCE}"),
+    r"make, change and list \| (\d+) a second": (f"{RATES['lambda', LAMBDA_GROUP]}",),
+    r"searching logs, in us-east-1 \| (\d+) a second": (f"{RATES['logs', 'FilterLogEvents']}",),
+    r"listing log groups \| (\d+) a second": (f"{RATES['logs', 'DescribeLogGroups']}",),
+    r"run at once \| ([\d,]+); in a new account": (f"{CONCURRENCY_QUOTA:,}",),
+    r"trigger alone begins with (\d+) calls": (f"{scaling.OPENING}",),
     r"blocked for (\d+) s\b": (f"{sqs.RECREATE_AFTER_S}",),
     r"fault (\d)(?= \| \"but there is a dead-letter queue)": (
         f"{number_of('dead_letters_of_the_function')}",

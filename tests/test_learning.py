@@ -281,7 +281,7 @@ GLOSSARY, SHEET = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("glos
 ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| \[(\d\d)\]\(\.\./notebooks/(\w+)\.ipynb\) \|$", re.M)
 TERMS = {term: name for term, _, _, name in ROW.findall(GLOSSARY)}
 # Bold that names no idea: labels of the course, and what one clicks, in numbered lists.
-LABEL = re.compile(r"^(Predict before you|Try more\.|Cure:|You |Check:|On AWS (this|the cells)|Time)")
+LABEL = re.compile(r"^(Predict before you|Try more\.|Cure:|You |Check:|On AWS th(is|e cells)|Time)")
 CLICKS = re.compile(r"^\d+\. .*$", re.M)
 
 

@@ -30,6 +30,7 @@ import pandas as pd
 
 from helpers import charts, checks, evidence, experiments, logs, waiting
 from helpers.account import names
+from helpers.account.target import aws_pace
 from helpers.localaws import lifecycle
 from helpers.localaws.rehearsal.limits import limit_of
 from helpers.localaws.rehearsal.profiles import RATES
@@ -41,6 +42,7 @@ from tests.rehearse import variables
 SEVEN_STEPS = [*NAMES[:8], NAMES[-1]]
 FORKED = (charts, checks, evidence, experiments)  # imported once, before the learners part
 LIMIT_S = 3600
+LATE_LINES_S = 30  # what a function has written can be read by then, nearly always
 
 # -- one learner, in a process of its own -----------------------------------------------------
 
@@ -72,6 +74,7 @@ def learn(number: int, notebooks: list[str], folder: Path, pause_s: float) -> No
     time.sleep(number * pause_s)
     sys.stderr = open(os.devnull, "w", encoding="utf-8")  # progress bars
     diary, results, ran = Diary(), [], []
+    last = next((each for each in reversed(notebooks) if each != NAMES[-1]), "")  # then all goes
     CALLS.listen = diary.listen  # type: ignore[method-assign]
     for name in notebooks:
         started, error = time.monotonic(), ""
@@ -80,8 +83,9 @@ def learn(number: int, notebooks: list[str], folder: Path, pause_s: float) -> No
         except Exception as raised:  # noqa: BLE001 (whatever a learner may see)
             error = f"{type(raised).__name__}: {raised}"[:300]
         results.append((name, time.monotonic() - started, error))
-        if name != NAMES[-1]:
-            ran = list(invocations()) or ran
+        if name == last:
+            time.sleep(LATE_LINES_S * aws_pace())
+            ran = list(invocations())
     seen = {"calls": diary.calls, "results": results, "ran": ran}
     (folder / f"{number}.json").write_text(json.dumps(seen), encoding="utf-8")
 

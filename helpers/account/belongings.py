@@ -14,7 +14,14 @@ import boto3
 
 from helpers.account import names
 from helpers.account.names import Names, name
-from helpers.account.things import LOOK_AT, Thing, connects, ignore_missing, look_at_mapping
+from helpers.account.things import (
+    LOOK_AT,
+    Thing,
+    connects,
+    ignore_missing,
+    look_at_log_groups,
+    look_at_mapping,
+)
 from helpers.logs import log_group
 
 
@@ -86,7 +93,10 @@ def find_log_groups(
     owners: dict[str, Thing | None] = {each: made.get(role_of(each)) for each in wanted}
     owners |= {each.name: each for each in functions}
     groups = {log_group(each): owner for each, owner in owners.items()}
-    return [inherit(each, groups[each.name]) for each in look_at_each("log group", groups)]
+    if not groups:
+        return []
+    found = look_at_log_groups(boto3.client("logs"), groups)
+    return [inherit(each, groups[each.name]) for each in found]
 
 
 def role_of(function: str) -> str:

@@ -31,6 +31,9 @@ USUAL = ("typical", "1", "1")  # profile, seed and scale of a rehearsal
 ANY_KEY = AccessKey("test", "test")  # other servers take any
 REGION = "us-east-1"
 AWS_ITSELF = ("amazonaws.com", "amazonaws.com.cn", ".api.aws", "amazonaws.eu")
+# boto3 gives up a throttled call after three attempts. A class that shares an account throttles
+# itself for longer: with ten, a call is tried for about half a minute.
+ATTEMPTS = "10"
 # Variables that could point boto3 at another account or endpoint than the target's.
 FOREIGN_VARIABLES = (
     "AWS_PROFILE",
@@ -121,6 +124,7 @@ def connect_rehearsal() -> Target:
     except ValueError as error:
         raise WrongSetting(str(error)) from None
     server, note, _ = lifecycle.rehearse(options)
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", ATTEMPTS)
     use_endpoint(server.endpoint_url, server.key)
     sentences.watch(server)
     account = account_id()
@@ -194,6 +198,7 @@ def connect_aws() -> Target:
         )
     region = boto3.Session().region_name or REGION
     os.environ["AWS_DEFAULT_REGION"] = region
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", ATTEMPTS)
     account = account_id()
     if account != expected:
         raise WrongSetting(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from os.path import commonprefix
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -120,11 +121,27 @@ def look_at_table(dynamodb: Client, name: str) -> Thing | None:
 
 def look_at_log_group(logs: Client, name: str) -> Thing | None:
     """The log group by its own tags, whosever its function is."""
-    groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    arns = [group["arn"] for group in groups if group["logGroupName"] == name]
-    if not arns:
-        return None
-    arn = arns[0].removesuffix(":*")
+    found = look_at_log_groups(logs, [name])
+    return found[0] if found else None
+
+
+def look_at_log_groups(logs: Client, wanted: Iterable[str]) -> list[Thing]:
+    """Those of the log groups that exist, each by its own tags.
+
+    One question for all: an account may list log groups ten times in a second, and a class that
+    shares one would ask more often.
+    """
+    names_wanted = list(wanted)
+    pages = logs.get_paginator("describe_log_groups").paginate(
+        logGroupNamePrefix=commonprefix(names_wanted)  # noqa: RUF071 (names, not paths)
+    )
+    arns = {group["logGroupName"]: group["arn"] for page in pages for group in page["logGroups"]}
+    there = [each for each in names_wanted if each in arns]
+    found = [with_own_tags(logs, each, arns[each].removesuffix(":*")) for each in there]
+    return [each for each in found if each]
+
+
+def with_own_tags(logs: Client, name: str, arn: str) -> Thing | None:
     answer = ignore_missing(lambda: logs.list_tags_for_resource(resourceArn=arn))
     return make_thing("log group", name, arn, arn, answer["tags"]) if answer else None
 

@@ -82,7 +82,7 @@ class Calls:
                 self._amounts["reads"] += sizes.reads(operation, asked, parsed)
             elif operation == "Invoke":
                 self._amounts[function_in(asked["FunctionName"])] += 1
-            elif service == "lambda" and operation in SWITCHES and "UUID" in parsed:
+            elif service == "lambda" and operation in SWITCHES and "FunctionArn" in parsed:
                 self._switch(parsed, SWITCHES[operation], asked.get("Enabled"))
 
     def _switch(self, mapping: sizes.Fields, usual: bool | None, asked: bool | None) -> None:
