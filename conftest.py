@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 from xdist.scheduler import LoadScopeScheduling
 
 from tests import summary
@@ -83,6 +86,8 @@ def place_in_queue(path: Path) -> int:
 
 def pytest_configure(config) -> None:
     config.pluginmanager.register(summary)
+    # AWS's models are read once in a process, not again for the session of each test.
+    botocore.session.create_loader = functools.cache(create_loader)
     config.option.nbval_sanitize_with = str(ROOT / "tests" / "sanitize.cfg")
     if hasattr(config, "workerinput"):
         folder = Path(os.environ["LOCALAWS_FOLDER"], config.workerinput["workerid"])
