@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import boto3
 
 from helpers import steps
-from helpers.account import adoption, names, refusal, sentences, things
+from helpers.account import adoption, forecast, names, refusal, sentences, things
 from helpers.account.names import (
     BREAK_IT,
     EXPERIMENTS,
@@ -34,7 +34,7 @@ from helpers.account.names import (
     name,
     tags,
 )
-from helpers.account.target import WrongSetting, aws_pace, connect
+from helpers.account.target import aws_pace, connect
 from helpers.clients import Client
 from helpers.logs import answered_ms, log_group, read_events, wait_for_line
 from helpers.waiting import GaveUp, wait
@@ -83,17 +83,20 @@ class Pipeline:
 def begin(notebook: str) -> None:
     """Connect, print what the cells talk to, and make what the notebook builds on.
 
-    Prints two or three lines. Raises ValueError for an unknown notebook, WrongSetting for a
+    Prints two or three lines; on a real account also what will be made, and what it may cost.
+    Raises ValueError for an unknown notebook, WrongSetting for a
     setting that is not allowed, and NotOurs, before the first change, when somebody else's
     things have the names that the notebook writes to.
     """
-    sentences.show_as_sentences(WrongSetting, refusal.NotOurs, GaveUp)
+    sentences.show_as_sentences(refusal.NotOurs, GaveUp)
     if notebook not in NOTEBOOKS:
         raise ValueError(f"{notebook!r} is no notebook of this course: {', '.join(NOTEBOOKS)}")
     target = connect()
     print(f"Connected to: {target.description}.")
     if target.note:
         print(target.note)
+    if target.name == "aws":
+        print(forecast.describe(notebook))
     refusal.refuse_names(names.WRITES[notebook])
     step = int(notebook[:2])
     if 2 <= step <= 7:
