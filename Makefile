@@ -1,5 +1,5 @@
 # Two commands: `make lab` to take the course, `make test` to check everything.
-# Options: NO_BROWSER=1, PORT=8888; TARGET, ACCOUNT, PREFIX, PROFILE, SEED and SCALE as the README says.
+# Options: NO_BROWSER=1, PORT=8888; TARGET, ACCOUNT, PREFIX, BOUNDARY, PROFILE, SEED and SCALE as the README says.
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,6 +13,7 @@ FIND_HELPERS := import os, pathlib, sysconfig; \
 export SQS_COURSE_TARGET := $(or $(TARGET),$(SQS_COURSE_TARGET))
 export SQS_COURSE_ACCOUNT := $(or $(ACCOUNT),$(SQS_COURSE_ACCOUNT))
 export SQS_COURSE_PREFIX := $(or $(PREFIX),$(SQS_COURSE_PREFIX))
+export SQS_COURSE_BOUNDARY := $(or $(BOUNDARY),$(SQS_COURSE_BOUNDARY))
 export SQS_COURSE_PROFILE := $(or $(PROFILE),$(SQS_COURSE_PROFILE))
 export SQS_COURSE_SEED := $(or $(SEED),$(SQS_COURSE_SEED))
 export SQS_COURSE_SCALE := $(or $(SCALE),$(SQS_COURSE_SCALE))

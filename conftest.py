@@ -90,8 +90,8 @@ def pytest_configure(config) -> None:
     elif "LOCALAWS_FOLDER" not in os.environ:
         folder = tempfile.mkdtemp(prefix="course-tests-")
         os.environ["LOCALAWS_FOLDER"] = config.own_localaws = folder
-    for name in ("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX"):
-        os.environ.pop(name, None)
+    for name in ("TARGET", "ACCOUNT", "PREFIX", "BOUNDARY"):
+        os.environ.pop(f"SQS_COURSE_{name}", None)
     if config.option.rehearse:
         rehearse(config)
     os.environ["LOCALAWS_RETRY_PAUSE_S"] = "2"  # real pauses are tested with --endpoint

@@ -9,21 +9,21 @@
 
 SQS_COURSE_PROFILE (typical, slow or hostile), SQS_COURSE_SEED and SQS_COURSE_SCALE are those of a
 rehearsal. SQS_COURSE_PREFIX is put before every name, so that several learners can share an
-account.
+account; SQS_COURSE_BOUNDARY is the permissions boundary of the roles that they make.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import ClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
-from helpers.account import clock, credentials, sentences
+from helpers.account import boundary, clock, credentials, sentences
 from helpers.account.credentials import NOTHING_DONE
 from helpers.account.sentences import WrongSetting
 from helpers.localaws import keys, lifecycle, settings
@@ -71,9 +71,18 @@ def connect() -> Target:
     is not allowed, and for a real account that is not the expected one, is asked for by its
     root user, or cannot be asked for.
     """
-    wanted = os.environ.get("SQS_COURSE_TARGET") or "local"
     prefix()
     clock.set_off(0)
+    arn = boundary.wanted()
+    target = connect_wanted(os.environ.get("SQS_COURSE_TARGET") or "local")
+    if arn:
+        boundary.put_on_roles(arn)
+        note = f"Roles get the permissions boundary {arn}."
+        target = replace(target, note=f"{target.note}\n{note}" if target.note else note)
+    return target
+
+
+def connect_wanted(wanted: str) -> Target:
     if wanted == "local":
         return connect_local()
     if wanted == "rehearsal":
