@@ -18,7 +18,7 @@ export SQS_COURSE_PROFILE := $(or $(PROFILE),$(SQS_COURSE_PROFILE))
 export SQS_COURSE_SEED := $(or $(SEED),$(SQS_COURSE_SEED))
 export SQS_COURSE_SCALE := $(or $(SCALE),$(SQS_COURSE_SCALE))
 
-.PHONY: lab test setup notebooks rehearse ledger bench lock format clean
+.PHONY: lab test setup notebooks rehearse policies ledger bench lock format clean
 
 lab: setup
 	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
@@ -60,6 +60,10 @@ notebooks: setup
 rehearse: setup
 	$(BIN)/python -m tests.rehearse $(if $(PROFILE),--profile $(PROFILE)) \
 	  $(SEED:%=--seed %) $(if $(SCALE),--scale $(SCALE))
+
+# Record what the notebooks call, write data/policies, and leave out each action in turn.
+policies: setup
+	LOCALAWS_RETRY_PAUSE_S=2 SQS_COURSE_LIVE=off MPLBACKEND=agg $(BIN)/python -m tests.policies $(ACTIONS)
 
 # Run the conformance tests on plain moto too, and write CONFORMANCE.md.
 ledger: setup

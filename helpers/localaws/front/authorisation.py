@@ -234,7 +234,8 @@ def tagging(action: str, where: str | None = None) -> Callable[[Call, dict[str, 
     def needs(call: Call, parameters: dict[str, Any]) -> list[Need]:
         tagged = any(parameters[key] for key in parameters if key.lower().startswith("tag"))
         arn = where.format(call=call) if where else resource_of(call)
-        return [Need(action, arn, context_of(call))] if tagged else []
+        context = tags_in(parameters) if call.service == "iam" else {}
+        return [Need(action, arn, context)] if tagged else []
 
     return needs
 
