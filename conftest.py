@@ -18,6 +18,7 @@ FIRST = (
     "tests/test_notebooks_backwards.py",
     "tests/test_notebooks_rehearsed.py",
     "tests/test_notebooks_alone.py",
+    "tests/test_policies.py",
     "tests/conformance/test_sqs_messages.py",
     "tests/conformance/test_delivery.py",
     "tests/test_course_kit.py",
