@@ -5,6 +5,7 @@ With names of actions: leave only these out, of the policies as they are stored.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 
@@ -14,6 +15,7 @@ from tests.policies.replay import Broken, Policies
 
 # To delete something, 99 needs what another notebook has made.
 BEFORE = {"99_clean_up": ("08_retries",)}
+DELETES = re.compile(r":(Delete|Detach)(?!Message)")
 # The notebooks that a role with just function.json is enough for: 02 and 11 look at the policies
 # that roles have, and one of 11's faults is that one is missing.
 WITH_FUNCTIONS = ("03_create_function", "04_add_trigger", "05_write_handler", "06_send_message",
@@ -82,7 +84,8 @@ def first_broken(file: str, action: str) -> Broken | None:
             (*BEFORE.get(name, ()), name),
             policies,
             only_function=file == documents.FUNCTION,
-            meant_to_break=True,
+            # A learner's call is refused at once; a function's lack is seen by waiting in vain.
+            impatient=file != documents.LEARNER,
         )
         if broken:
             return broken
@@ -96,6 +99,8 @@ def users_of(file: str, action: str) -> list[str]:
     users = [name for name in NAMES if action in {need.action for need in kept[name]}]
     if kind == "grants":
         users += [name for name in WITH_FUNCTIONS if name not in users]
+    if DELETES.search(action):
+        users.sort(key=lambda name: name not in BEFORE)
     return [name for name in users if file != documents.FUNCTION or name in WITH_FUNCTIONS]
 
 

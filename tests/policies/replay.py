@@ -33,7 +33,7 @@ TRUST = {
 }
 FUNCTION_ARN = f"arn:aws:iam::{ACCOUNT}:policy/function"
 # How long the longest wait of a run that is meant to break takes, and a call that is made again.
-IN_VAIN_S, REFUSED_S = 10.0, 2.0
+IN_VAIN_S, REFUSED_S = 30.0, 2.0
 
 
 class Broken(NamedTuple):
@@ -146,7 +146,7 @@ def in_roles(policy: Document) -> Iterator[None]:
 
 
 @contextmanager
-def impatient() -> Iterator[None]:
+def short_waits() -> Iterator[None]:
     """No wait of the course kit takes long: it is in vain, where a policy lacks an action."""
     began, fast = time.monotonic(), 180 / IN_VAIN_S
 
@@ -179,12 +179,12 @@ def replay(
     policies: Policies,
     *,
     only_function: bool = False,
-    meant_to_break: bool = False,
+    impatient: bool = False,
 ) -> Broken | None:
     """Run notebooks on an empty local AWS with these policies; what breaks first, if anything.
 
     By default a learner runs them. With `only_function` the owner does, and all roles that are
-    made have just the function's policy.
+    made have just the function's policy. With `impatient` no wait takes long.
     """
     with ExitStack() as stack:
         stack.enter_context(own_local_aws())
@@ -193,6 +193,6 @@ def replay(
         else:
             stack.enter_context(with_boundary(policies.boundary))
             stack.enter_context(as_learner(policies.learner))
-        if meant_to_break:
-            stack.enter_context(impatient())
+        if impatient:
+            stack.enter_context(short_waits())
         return run(notebooks)
