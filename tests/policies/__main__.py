@@ -13,8 +13,9 @@ from tests.notebook_files import NAMES
 from tests.policies import documents, recording, replay
 from tests.policies.replay import Broken, Policies
 
-# To delete something, 99 needs what another notebook has made.
-BEFORE = {"99_clean_up": ("08_retries",)}
+# To delete something, the clean-up needs what another notebook has made; some make it sooner.
+CLEAN_UP, MAKES_ALL, MAKES_MOST = "99_clean_up", "08_retries", "04_add_trigger"
+OF_THE_REST = ("dynamodb:DeleteTable", "iam:DeleteRolePolicy")
 DELETES = re.compile(r":(Delete|Detach)(?!Message)")
 # The notebooks that a role with just function.json is enough for: 02 and 11 look at the policies
 # that roles have, and one of 11's faults is that one is missing.
@@ -22,10 +23,13 @@ WITH_FUNCTIONS = ("03_create_function", "04_add_trigger", "05_write_handler", "0
                   "07_check_logs", "08_retries", "09_throughput", "10_use_cases")  # fmt: skip
 # What nothing here breaks without, and why it is in the policy all the same.
 ON_AWS_ONLY = "the local AWS asks for logs:PutLogEvents alone, Lambda for all three"
+OTHER_PAUSES = "no cell fails, but the chart of 08 shows other pauses"
 OPTIONAL = {
     (documents.LEARNER, "logs:TagResource"): "for a clean-up that is interrupted",
     (documents.FUNCTION, "logs:CreateLogGroup"): ON_AWS_ONLY,
     (documents.FUNCTION, "logs:CreateLogStream"): ON_AWS_ONLY,
+    (documents.FUNCTION, "sqs:ChangeMessageVisibility"): OTHER_PAUSES,
+    (documents.BOUNDARY, "sqs:ChangeMessageVisibility"): OTHER_PAUSES,
     (documents.BOUNDARY, "logs:CreateLogGroup"): ON_AWS_ONLY,
     (documents.BOUNDARY, "logs:CreateLogStream"): ON_AWS_ONLY,
 }
@@ -81,7 +85,7 @@ def first_broken(file: str, action: str) -> Broken | None:
     policies = stored().without(file, action)
     for name in users_of(file, action):
         broken = replay.replay(
-            (*BEFORE.get(name, ()), name),
+            (*before(name, action), name),
             policies,
             only_function=file == documents.FUNCTION,
             # A learner's call is refused at once; a function's lack is seen by waiting in vain.
@@ -92,6 +96,13 @@ def first_broken(file: str, action: str) -> Broken | None:
     return None
 
 
+def before(name: str, action: str) -> tuple[str, ...]:
+    """The notebooks to run before one."""
+    if name != CLEAN_UP:
+        return ()
+    return (MAKES_ALL,) if action in OF_THE_REST else (MAKES_MOST,)
+
+
 def users_of(file: str, action: str) -> list[str]:
     """The notebooks that need an action, in order; for a function's also those that may."""
     kind = "needs" if file == documents.LEARNER else "grants"
@@ -100,7 +111,7 @@ def users_of(file: str, action: str) -> list[str]:
     if kind == "grants":
         users += [name for name in WITH_FUNCTIONS if name not in users]
     if DELETES.search(action):
-        users.sort(key=lambda name: name not in BEFORE)
+        users.sort(key=lambda name: name != CLEAN_UP)
     return [name for name in users if file != documents.FUNCTION or name in WITH_FUNCTIONS]
 
 
