@@ -23,6 +23,7 @@ WITH_FUNCTIONS = ("03_create_function", "04_add_trigger", "05_write_handler", "0
                   "07_check_logs", "08_retries", "09_throughput", "10_use_cases")  # fmt: skip
 # What nothing here breaks without, and why it is in the policy all the same.
 ON_AWS_ONLY = "the local AWS asks for logs:PutLogEvents alone, Lambda for all three"
+BY_THE_GUIDE = "Lambda's guide asks for it, the local AWS does not"
 OTHER_PAUSES = "no cell fails, but the chart of 08 shows other pauses"
 OPTIONAL = {
     (documents.LEARNER, "logs:TagResource"): "for a clean-up that is interrupted",
@@ -30,6 +31,8 @@ OPTIONAL = {
     (documents.FUNCTION, "logs:CreateLogStream"): ON_AWS_ONLY,
     (documents.FUNCTION, "sqs:ChangeMessageVisibility"): OTHER_PAUSES,
     (documents.BOUNDARY, "sqs:ChangeMessageVisibility"): OTHER_PAUSES,
+    (documents.FUNCTION, "sqs:GetQueueAttributes"): BY_THE_GUIDE,
+    (documents.BOUNDARY, "sqs:GetQueueAttributes"): BY_THE_GUIDE,
     (documents.BOUNDARY, "logs:CreateLogGroup"): ON_AWS_ONLY,
     (documents.BOUNDARY, "logs:CreateLogStream"): ON_AWS_ONLY,
 }
