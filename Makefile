@@ -1,5 +1,6 @@
 # Two commands: `make lab` to take the course, `make test` to check everything.
-# Options: NO_BROWSER=1, PORT=8888, STORED=1; TARGET, ACCOUNT, PREFIX, PROFILE, SEED and SCALE as the README says.
+# Options: NO_BROWSER=1, PORT=8888, STORED=1; TARGET, ACCOUNT, PREFIX, BOUNDARY, PROFILE, SEED and SCALE as the
+# README says.
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,11 +14,12 @@ FIND_HELPERS := import os, pathlib, sysconfig; \
 export SQS_COURSE_TARGET := $(or $(TARGET),$(SQS_COURSE_TARGET))
 export SQS_COURSE_ACCOUNT := $(or $(ACCOUNT),$(SQS_COURSE_ACCOUNT))
 export SQS_COURSE_PREFIX := $(or $(PREFIX),$(SQS_COURSE_PREFIX))
+export SQS_COURSE_BOUNDARY := $(or $(BOUNDARY),$(SQS_COURSE_BOUNDARY))
 export SQS_COURSE_PROFILE := $(or $(PROFILE),$(SQS_COURSE_PROFILE))
 export SQS_COURSE_SEED := $(or $(SEED),$(SQS_COURSE_SEED))
 export SQS_COURSE_SCALE := $(or $(SCALE),$(SQS_COURSE_SCALE))
 
-.PHONY: lab test setup notebooks rehearse ledger bench lock format clean
+.PHONY: lab test setup notebooks rehearse policies ledger bench lock format clean
 
 lab: setup
 	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT)) \
@@ -59,6 +61,10 @@ notebooks: setup
 rehearse: setup
 	$(BIN)/python -m tests.rehearse $(if $(PROFILE),--profile $(PROFILE)) \
 	  $(SEED:%=--seed %) $(if $(SCALE),--scale $(SCALE))
+
+# Record what the notebooks call, write data/policies, and leave out each action in turn.
+policies: setup
+	LOCALAWS_RETRY_PAUSE_S=2 SQS_COURSE_LIVE=off MPLBACKEND=agg $(BIN)/python -m tests.policies $(ACTIONS)
 
 # Run the conformance tests on plain moto too, and write CONFORMANCE.md.
 ledger: setup

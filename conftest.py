@@ -21,6 +21,7 @@ FIRST = (
     "tests/test_notebooks_in_a_row.py",
     "tests/test_notebooks_rehearsed.py",
     "tests/test_notebooks_alone.py",
+    "tests/test_policies.py",
     "tests/conformance/test_sqs_messages.py",
     "tests/conformance/test_delivery.py",
     "tests/test_course_kit.py",
@@ -95,8 +96,8 @@ def pytest_configure(config) -> None:
     elif "LOCALAWS_FOLDER" not in os.environ:
         folder = tempfile.mkdtemp(prefix="course-tests-")
         os.environ["LOCALAWS_FOLDER"] = config.own_localaws = folder
-    for name in ("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX"):
-        os.environ.pop(name, None)
+    for name in ("TARGET", "ACCOUNT", "PREFIX", "BOUNDARY"):
+        os.environ.pop(f"SQS_COURSE_{name}", None)
     os.environ.pop("JPY_SESSION_NAME", None)  # a test run from a notebook is not that notebook
     if config.option.rehearse:
         rehearse(config)

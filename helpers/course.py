@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from helpers import copies, meter, steps
-from helpers.account import adoption, names, refusal, sentences, things
+from helpers.account import adoption, forecast, names, refusal, sentences, things
 from helpers.account.names import (
     BREAK_IT,
     EXPERIMENTS,
@@ -36,7 +36,7 @@ from helpers.account.names import (
     name,
     tags,
 )
-from helpers.account.target import WrongSetting, aws_pace, connect
+from helpers.account.target import aws_pace, connect
 from helpers.clients import Client
 from helpers.copies import afresh
 from helpers.learning import handlers, minutes, record
@@ -94,11 +94,12 @@ class Pipeline:
 def begin(notebook: str) -> None:
     """Connect, print what the cells talk to, and make what the notebook builds on.
 
-    Prints two or three lines. Raises ValueError for an unknown notebook, WrongSetting for a
+    Prints two or three lines; on a real account also what will be made, and what it may cost.
+    Raises ValueError for an unknown notebook, WrongSetting for a
     setting that is not allowed, and NotOurs, before the first change, when somebody else's
     things have the names that the notebook writes to.
     """
-    sentences.show_as_sentences(WrongSetting, refusal.NotOurs, GaveUp, handlers.WrongHandler)
+    sentences.show_as_sentences(refusal.NotOurs, GaveUp, handlers.WrongHandler)
     handlers.load()
     if notebook not in NOTEBOOKS:
         raise ValueError(f"{notebook!r} is no notebook of this course: {', '.join(NOTEBOOKS)}")
@@ -107,6 +108,8 @@ def begin(notebook: str) -> None:
     print(f"Connected to: {target.description}.")
     if target.note:
         print(target.note)
+    if target.name == "aws":
+        print(forecast.describe(notebook))
     record.begin(notebook)
     minutes.watch()
     copies.look(notebook)

@@ -16,7 +16,7 @@ from helpers.localaws import lifecycle, settings
 from tests.conformance import kit
 
 OUR_SETTINGS = (
-    *("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX"),
+    *("SQS_COURSE_TARGET", "SQS_COURSE_ACCOUNT", "SQS_COURSE_PREFIX", "SQS_COURSE_BOUNDARY"),
     *("SQS_COURSE_PROFILE", "SQS_COURSE_SEED", "SQS_COURSE_SCALE"),
     "SQS_COURSE_LIVE",
 )

@@ -18,7 +18,7 @@ from tenacity import wait_none
 
 from helpers import charts, clean_up, course, evidence, logs, steps, waiting
 from helpers.account import clock, target, things
-from helpers.account.target import WrongSetting
+from helpers.account.sentences import WrongSetting
 from helpers.checks import (
     add_trigger,
     check_logs,
@@ -195,43 +195,6 @@ def test_a_key_of_a_real_account_is_sent_to_no_other_server(given, used) -> None
     key = target.key_for("http://localhost:4566")
     assert key.id == used
     assert key.secret == ("secret" if used == given else "test")
-
-
-@pytest.fixture
-def account(monkeypatch) -> None:
-    monkeypatch.setattr(target, "account_id", lambda: "111122223333")
-    os.environ["SQS_COURSE_TARGET"] = "aws"
-
-
-@pytest.mark.parametrize("expected", [None, "", "12345", "1111-2222-3333"])
-def test_aws_needs_the_account_that_is_meant(account, expected: str | None) -> None:
-    if expected is not None:
-        os.environ["SQS_COURSE_ACCOUNT"] = expected
-    with pytest.raises(WrongSetting, match=r"SQS_COURSE_ACCOUNT is '.*'; set it to the 12-digit"):
-        target.connect()
-
-
-def test_aws_refuses_another_account(account) -> None:
-    os.environ["SQS_COURSE_ACCOUNT"] = "444455556666"
-    with pytest.raises(WrongSetting) as refusal:
-        target.connect()
-    for part in ("111122223333", "444455556666", "Nothing has been changed."):
-        assert part in str(refusal.value)
-
-
-def test_aws_takes_the_account_that_is_meant(account, real_profile) -> None:
-    os.environ["SQS_COURSE_ACCOUNT"] = "111122223333"
-    found = target.connect()
-    assert (found.name, found.account, found.region) == ("aws", "111122223333", "eu-west-1")
-    assert "can cost money" in found.description
-    assert boto3.client("sqs").meta.config.retries["total_max_attempts"] == 10
-
-
-def test_the_attempts_that_somebody_has_set_stay(account, real_profile) -> None:
-    os.environ.update(SQS_COURSE_ACCOUNT="111122223333", AWS_MAX_ATTEMPTS="4")
-    target.connect()
-    assert os.environ["AWS_MAX_ATTEMPTS"] == "4"
-    assert os.environ["AWS_ACCESS_KEY_ID"] == "REALVARIABLE"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from helpers import experiments
-from helpers.account.target import WrongSetting
+from helpers.account.sentences import WrongSetting
 from helpers.charts.style import Chart
 from helpers.experiments import live
 

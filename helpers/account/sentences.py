@@ -18,6 +18,10 @@ ENDED = (
 )
 
 
+class WrongSetting(ValueError):
+    """A setting of the course, or of the account that it should use, cannot be taken."""
+
+
 class LocalAwsEnded(RuntimeError):
     """The local AWS that the notebook's first cell connected to is not there any more."""
 
@@ -44,7 +48,9 @@ def show_as_sentences(*kinds: type[Exception]) -> None:
     """In a notebook, show such exceptions, and those here, as their message. The cell fails."""
     shell = get_ipython()
     if shell is not None:
-        shell.set_custom_exc((LocalAwsEnded, StartFailed, WrongFolder, *kinds), show_sentence)
+        shell.set_custom_exc(
+            (WrongSetting, LocalAwsEnded, StartFailed, WrongFolder, *kinds), show_sentence
+        )
 
 
 def show_sentence(

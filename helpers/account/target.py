@@ -9,31 +9,39 @@
 
 SQS_COURSE_PROFILE (typical, slow or hostile), SQS_COURSE_SEED and SQS_COURSE_SCALE are those of a
 rehearsal. SQS_COURSE_PREFIX is put before every name, so that several learners can share an
-account.
+account; SQS_COURSE_BOUNDARY is the permissions boundary of the roles that they make.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import ClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
-from helpers.account import clock, sentences
+from helpers.account import boundary, clock, credentials, sentences
+from helpers.account.credentials import NOTHING_DONE
+from helpers.account.sentences import WrongSetting
 from helpers.localaws import keys, lifecycle, settings
 from helpers.localaws.keys import AccessKey
 
 USUAL = ("typical", "1", "1")  # profile, seed and scale of a rehearsal
 ANY_KEY = AccessKey("test", "test")  # other servers take any
-REGION = "us-east-1"
+REGION = credentials.USUAL_REGION
 AWS_ITSELF = ("amazonaws.com", "amazonaws.com.cn", ".api.aws", "amazonaws.eu")
 # boto3 gives up a throttled call after three attempts. A class that shares an account throttles
 # itself for longer: with ten, a call is tried for about half a minute.
 ATTEMPTS = "10"
+# "Root user best practices for your AWS account" in the IAM User Guide.
+ROOT = (
+    "Your credentials are those of the root user of account {account}, whom no policy binds: the "
+    "course does not use them. Take a user or a role with the policy data/policies/learner.json "
+    f"instead, and set AWS_PROFILE to it. {NOTHING_DONE}"
+)
 # Variables that could point boto3 at another account or endpoint than the target's.
 FOREIGN_VARIABLES = (
     "AWS_PROFILE",
@@ -46,10 +54,6 @@ FOREIGN_VARIABLES = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 )
-
-
-class WrongSetting(ValueError):
-    """A setting of the course has a value that is not allowed."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,21 @@ def connect() -> Target:
     """Point boto3 in this process at the chosen target, and say what it is.
 
     Changes environment variables that boto3 reads. Raises WrongSetting for a setting that
-    is not allowed, and for a real account that is not the expected one.
+    is not allowed, and for a real account that is not the expected one, is asked for by its
+    root user, or cannot be asked for.
     """
-    wanted = os.environ.get("SQS_COURSE_TARGET") or "local"
     prefix()
     clock.set_off(0)
+    arn = boundary.wanted()
+    target = connect_wanted(os.environ.get("SQS_COURSE_TARGET") or "local")
+    if arn:
+        boundary.put_on_roles(arn)
+        note = f"Roles get the permissions boundary {arn}."
+        target = replace(target, note=f"{target.note}\n{note}" if target.note else note)
+    return target
+
+
+def connect_wanted(wanted: str) -> Target:
     if wanted == "local":
         return connect_local()
     if wanted == "rehearsal":
@@ -196,16 +210,22 @@ def connect_aws() -> Target:
             f"SQS_COURSE_TARGET is aws and SQS_COURSE_ACCOUNT is {expected!r}; set it to the "
             "12-digit id of the account that you mean to use."
         )
-    region = boto3.Session().region_name or REGION
-    os.environ["AWS_DEFAULT_REGION"] = region
-    os.environ.setdefault("AWS_MAX_ATTEMPTS", ATTEMPTS)
-    account = account_id()
-    if account != expected:
+    boto3.DEFAULT_SESSION = None  # it would hold the credentials of an earlier cell
+    caller = credentials.find_caller()
+    if caller.account != expected:
         raise WrongSetting(
-            f"Your credentials belong to account {account}, and SQS_COURSE_ACCOUNT is "
-            f"{expected}. Nothing has been changed."
+            f"Your credentials belong to account {caller.account}, and SQS_COURSE_ACCOUNT is "
+            f"{expected}. {NOTHING_DONE}"
         )
-    return Target("aws", f"AWS account {account} in {region}: this can cost money", account, region)
+    if caller.is_root:
+        raise WrongSetting(ROOT.format(account=caller.account))
+    os.environ["AWS_DEFAULT_REGION"] = caller.region
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", ATTEMPTS)
+    credentials.watch()
+    where = (
+        f"AWS account {caller.account} in {caller.region}, as {caller.words}: this can cost money"
+    )
+    return Target("aws", where, caller.account, caller.region)
 
 
 def use_endpoint(url: str, key: AccessKey) -> None:

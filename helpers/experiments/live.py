@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from IPython.display import HTML, display
 
 from helpers import charts, course
-from helpers.account.target import WrongSetting
+from helpers.account.sentences import WrongSetting
 from helpers.evidence.invocation_log import read_invocations
 from helpers.evidence.queue_watch import QueueWatch
 from helpers.experiments.experiment import Experiment, printed

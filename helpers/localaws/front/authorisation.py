@@ -3,7 +3,8 @@
 boto3 inside a handler signs with temporary credentials of the function's role. Calls with
 the credentials of an assumed role are judged by that role's policies; all others, such as
 a learner's own, are unrestricted. Resource-based policies (of queues, functions) are not
-looked at.
+looked at. A call may need more than one action: those for a role that is passed on, for tags at
+creation, and for what SQS does in the caller's name.
 
 Actions and resources are those of the Service Authorization Reference; the texts and codes
 are what AWS was seen to answer for SQS, Lambda, CloudWatch Logs, IAM and DynamoDB. The ARNs
@@ -13,17 +14,26 @@ of other services' resources are not worked out, and their REST APIs (S3 …) no
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from botocore.exceptions import UnknownServiceError
+from moto.awslambda_simple.models import lambda_simple_backends
 from moto.core.utils import get_service_model
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 
 from helpers.localaws.common import arns
 from helpers.localaws.front.protocols import Answer, Call, Fault, error_answer, read_call
-from helpers.localaws.permissions.roles import Refusal, Role
+from helpers.localaws.permissions import conditions
+from helpers.localaws.permissions.roles import (
+    LAMBDA_SERVICE,
+    NOTHING,
+    Refusal,
+    Role,
+    boundary_of,
+)
 
 UNCLEAR = Fault(
     "AccessDenied",
@@ -37,6 +47,7 @@ LAMBDA_ACTIONS = {
     "InvokeWithResponseStream": "InvokeFunction",
     "GetLayerVersionByArn": "GetLayerVersion",
 }
+ON_ALL_MAPPINGS = ("CreateEventSourceMapping", "ListEventSourceMappings")
 
 
 def refuse(environ: dict[str, Any], service: str, region: str, session: Any) -> Answer | None:
@@ -47,15 +58,14 @@ def refuse(environ: dict[str, Any], service: str, region: str, session: Any) -> 
     call = read_call(environ, service, region, session.account_id)
     if call is None:
         return None if is_rest(service) else error_answer(environ, service, UNCLEAR)
-    action = action_of(call)
-    if action == ALWAYS_ALLOWED:
-        return None
-    resource = resource_of(call)
-    refused = Role(session.account_id, session.role_arn).refusal(action, on=resource)
-    if refused is None:
-        return None
-    message = describe(session.arn, call, action, resource, refused)
-    return error_answer(environ, service, Fault("AccessDenied", "AccessDeniedException", message))
+    role = Role(session.account_id, session.role_arn)
+    for need in needs_of(call):
+        refused = role.refusal(need.action, need.resource, need.context)
+        if refused is not None:
+            message = describe(session.arn, call, need.action, need.resource, refused)
+            fault = Fault("AccessDenied", "AccessDeniedException", message)
+            return error_answer(environ, service, fault)
+    return None
 
 
 @functools.lru_cache(maxsize=100)
@@ -67,7 +77,24 @@ def is_rest(service: str) -> bool:
         return False
 
 
-# -- what is called ----------------------------------------------------------------------
+# -- what is called, and what that needs -------------------------------------------------
+
+
+class Need(NamedTuple):
+    """An action on a resource, None if that is not known, and what conditions may ask for."""
+
+    action: str
+    resource: str | None
+    context: Mapping[str, str] = NOTHING
+
+
+def needs_of(call: Call) -> list[Need]:
+    """All that the caller must be allowed for a call."""
+    action = action_of(call)
+    if action == ALWAYS_ALLOWED:
+        return []
+    more = MORE.get(f"{call.service}:{call.operation}", no_more)
+    return [Need(action, resource_of(call), context_of(call)), *more(call, call.parameters)]
 
 
 def action_of(call: Call) -> str:
@@ -89,22 +116,26 @@ def resource_of(call: Call) -> str | None:
 
 def queue(call: Call, parameters: dict[str, Any]) -> str:
     if parameters.get("SourceArn"):
-        return parameters["SourceArn"]
+        return str(parameters["SourceArn"])
     name = parameters.get("QueueUrl", "").rsplit("/", 1)[-1] or parameters.get("QueueName", "")
     return arns.of_queue(call.region, call.account, name)
 
 
 def function_or_mapping(call: Call, parameters: dict[str, Any]) -> str:
+    if call.operation in ON_ALL_MAPPINGS:
+        return "*"
+    if "UUID" in parameters:
+        return arns.of_mapping(call.region, call.account, parameters["UUID"])
     if "FunctionName" in parameters:
         name, qualifier = arns.function_and_qualifier(parameters["FunctionName"])
         qualifier = parameters.get("Qualifier") or qualifier
         return arns.of_function(call.region, call.account, name, qualifier)
-    if "UUID" in parameters:
-        return arns.of_mapping(call.region, call.account, parameters["UUID"])
     return parameters.get("Resource", "*")
 
 
 def log_stream(call: Call, parameters: dict[str, Any]) -> str:
+    if parameters.get("resourceArn"):
+        return str(parameters["resourceArn"])
     names = [parameters.get("logGroupName", ""), *parameters.get("logGroupNames", [])]
     name = next(filter(None, names), "")
     stream = parameters.get("logStreamName", "")
@@ -116,7 +147,7 @@ def table(call: Call, parameters: dict[str, Any]) -> str | None:
 
     None where a call names several tables, or none.
     """
-    name = parameters.get("TableName")
+    name = parameters.get("TableName") or parameters.get("ResourceArn")
     if not name:
         return None
     arn = name if arns.is_arn(name) else arns.of_table(call.region, call.account, name)
@@ -125,10 +156,10 @@ def table(call: Call, parameters: dict[str, Any]) -> str | None:
 
 
 def role_or_other(call: Call, parameters: dict[str, Any]) -> str | None:
-    """An IAM role, with its path if it exists."""
+    """An IAM role, with its path if it exists, or a managed policy."""
     name = parameters.get("RoleName")
     if not name:
-        return None
+        return parameters.get("PolicyArn")
     try:
         return iam_backends[call.account]["aws"].get_role(name).arn
     except NotFoundException:
@@ -142,6 +173,99 @@ RESOURCES: dict[str, Callable[[Call, dict[str, Any]], str | None]] = {
     "iam": role_or_other,
     "dynamodb": table,
     "sts": lambda _call, parameters: parameters.get("RoleArn", "*"),
+}
+
+
+def context_of(call: Call) -> dict[str, str]:
+    """What the conditions of a policy may ask for of a call itself."""
+    if call.service == "iam":
+        boundary = call.parameters.get("PermissionsBoundary")
+        if call.operation != "CreateRole":
+            boundary = boundary_of(call.account, role_or_other(call, call.parameters) or "")
+        policy = call.parameters.get("PolicyArn") if "RoleName" in call.parameters else None
+        known = without_none({conditions.BOUNDARY: boundary, conditions.POLICY: policy})
+        return known | tags_in(call.parameters)
+    if call.service == "lambda" and call.operation.endswith("EventSourceMapping"):
+        return without_none({conditions.FUNCTION: function_of_mapping(call, call.parameters)})
+    return {}
+
+
+def tags_in(parameters: dict[str, Any]) -> dict[str, str]:
+    """The tags that a call of IAM gives, as conditions ask for them."""
+    tags = parameters.get("Tags") or [
+        {"Key": value, "Value": parameters.get(f"{name.removesuffix('Key')}Value", "")}
+        for name, value in parameters.items()
+        if re.fullmatch(r"Tags\.member\.\d+\.Key", name)
+    ]
+    return {f"{conditions.TAG_IN_CALL}{tag['Key'].lower()}": tag["Value"] for tag in tags}
+
+
+def without_none(values: dict[str, str | None]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value}
+
+
+def function_of_mapping(call: Call, parameters: dict[str, Any]) -> str | None:
+    """The ARN of the function that a mapping calls, or is to call."""
+    if "UUID" not in parameters:
+        name, _ = arns.function_and_qualifier(parameters.get("FunctionName", ""))
+        return arns.of_function(call.region, call.account, name)
+    backend = lambda_simple_backends[call.account][call.region]
+    mapping = backend.get_event_source_mapping(parameters["UUID"])
+    return arns.unqualified(mapping.function_arn) if mapping else None
+
+
+# What a call needs beside its own action. Sources: the dependent actions in the Service
+# Authorization Reference; CreateQueue and "Configuring a dead-letter queue redrive" for SQS.
+
+
+def no_more(_call: Call, _parameters: dict[str, Any]) -> list[Need]:
+    return []
+
+
+def passing_its_role(call: Call, parameters: dict[str, Any]) -> list[Need]:
+    role = parameters.get("Role")
+    context = {conditions.PASSED_TO: LAMBDA_SERVICE}
+    return [Need("iam:PassRole", role, context)] if role else []
+
+
+def tagging(action: str, where: str | None = None) -> Callable[[Call, dict[str, Any]], list[Need]]:
+    """The action for tags that are given at a creation, on what is created or on `where`."""
+
+    def needs(call: Call, parameters: dict[str, Any]) -> list[Need]:
+        tagged = any(parameters[key] for key in parameters if key.lower().startswith("tag"))
+        arn = where.format(call=call) if where else resource_of(call)
+        context = tags_in(parameters) if call.service == "iam" else {}
+        return [Need(action, arn, context)] if tagged else []
+
+    return needs
+
+
+def creating_a_function(call: Call, parameters: dict[str, Any]) -> list[Need]:
+    tag = tagging("lambda:TagResource")
+    return [*passing_its_role(call, parameters), *tag(call, parameters)]
+
+
+def moving(call: Call, parameters: dict[str, Any]) -> list[Need]:
+    """SQS receives and deletes in the caller's name, and sends to where it is told to.
+
+    Without a destination that is each queue from which the messages came: not known here.
+    """
+    source = resource_of(call)
+    actions = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+    taken = [Need(f"sqs:{action}", source) for action in actions]
+    return [*taken, Need("sqs:SendMessage", parameters.get("DestinationArn"))]
+
+
+MORE: dict[str, Callable[[Call, dict[str, Any]], list[Need]]] = {
+    "sqs:CreateQueue": tagging("sqs:TagQueue"),
+    "sqs:StartMessageMoveTask": moving,
+    "iam:CreateRole": tagging("iam:TagRole"),
+    "dynamodb:CreateTable": tagging("dynamodb:TagResource"),
+    "lambda:CreateFunction": creating_a_function,
+    "lambda:UpdateFunctionConfiguration": passing_its_role,
+    "lambda:CreateEventSourceMapping": tagging(
+        "lambda:TagResource", "arn:aws:lambda:{call.region}:{call.account}:event-source-mapping:*"
+    ),
 }
 
 

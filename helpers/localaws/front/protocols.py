@@ -22,6 +22,13 @@ BODY = "localaws.body"  # in a request's environ: the body, once it has been rea
 FORM = "application/x-www-form-urlencoded"
 TARGETS = {"AmazonSQS": "sqs", "Logs_20140328": "logs", "DynamoDB_20120810": "dynamodb"}
 XML_OVER_REST = ("s3", "s3control", "route53", "cloudfront")
+# Calls of Lambda that name in their body what the caller must be allowed to use.
+WITH_BODY = (
+    "CreateFunction",
+    "UpdateFunctionConfiguration",
+    "CreateEventSourceMapping",
+    "UpdateEventSourceMapping",
+)
 NAMESPACES = {
     "sqs": "http://queue.amazonaws.com/doc/2012-11-05/",
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
@@ -131,8 +138,8 @@ def read_rest_call(environ: dict[str, Any], region: str, account: str) -> Call |
     except NotFound:
         return None
     parameters = {name: unquote(value) for name, value in path_parameters.items()}
-    if operation.name == "CreateFunction":
-        parameters = read_object(environ)
+    if operation.name in WITH_BODY:
+        parameters = read_object(environ) | parameters
     qualifier = parse_qs(environ.get("QUERY_STRING", "")).get("Qualifier")
     if qualifier:
         parameters["Qualifier"] = qualifier[0]

@@ -1,15 +1,19 @@
 """What a role may do, judged by moto's own IAM policy evaluator.
 
 Inline and attached policies and the permissions boundary count, with their wildcards and
-explicit denies. moto's evaluator takes no notice of `Condition` (a statement counts as if
-its condition held), `NotResource`, the wildcard `?` and policy variables.
+explicit denies; of conditions those that `conditions` knows, and of policy variables the role's
+tags (`aws:PrincipalTag/...`). moto's evaluator takes no notice of `NotResource`, the wildcard `?`
+and other policy variables.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from moto.iam.access_control import IAMPolicy, PermissionResult
@@ -17,9 +21,13 @@ from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
+from helpers.localaws.permissions import conditions
+
 LAMBDA_SERVICE = "lambda.amazonaws.com"
 IDENTITY_BASED, BOUNDARY = "identity-based policy", "permissions boundary"
 ANY = "*"
+NOTHING: Mapping[str, str] = MappingProxyType({})
+PRINCIPAL_TAG = re.compile(r"\$\{aws:PrincipalTag/([^}]+)\}", re.I)
 
 
 class Refusal(NamedTuple):
@@ -55,20 +63,24 @@ class Role:
         """Whether the policies allow `action` (such as "sqs:ReceiveMessage") on an ARN."""
         return self.refusal(action, on) is None
 
-    def refusal(self, action: str, on: str | None) -> Refusal | None:
+    def refusal(
+        self, action: str, on: str | None, context: Mapping[str, str] = NOTHING
+    ) -> Refusal | None:
         """Why the role may not do `action` on the resource with this ARN; None when it may.
 
         `on` None stands for an ARN that is not known: then a statement that allows the action
-        on some resource is enough.
+        on some resource is enough. `context` is what conditions ask for.
         """
         role = self._find()
         if role is None:
             return Refusal(IDENTITY_BASED)
-        refused = _judge(role_policies(role), IDENTITY_BASED, action, on)
+        tags = {f"{conditions.CALLERS_TAG}{key}": value for key, value in _tags(role).items()}
+        given = frozenset({**context, **tags}.items())
+        refused = _judge(_filled_in(role_policies(role), role), IDENTITY_BASED, action, on, given)
         if refused or not role.permissions_boundary_arn:
             return refused
         boundary = _boundary(iam_backends[self.account]["aws"], role.permissions_boundary_arn)
-        return _judge(boundary, BOUNDARY, action, on)
+        return _judge(_filled_in(boundary, role), BOUNDARY, action, on, given)
 
     def lambda_may_assume(self) -> bool:
         """Whether the role exists and its trust policy names the Lambda service."""
@@ -106,6 +118,29 @@ def role_policies(role: Any) -> tuple[str, ...]:
     return tuple(map(_as_text, [*role.policies.values(), *attached]))
 
 
+def _filled_in(documents: tuple[str, ...], role: Any) -> tuple[str, ...]:
+    """The policies with the role's tags in the place of variables.
+
+    A variable without a value stays as it is, and what has it fits nothing.
+    """
+    tags = _tags(role)
+    return tuple(
+        PRINCIPAL_TAG.sub(lambda found: tags.get(found[1].lower(), found[0]), text)
+        for text in documents
+    )
+
+
+def _tags(role: Any) -> dict[str, str]:
+    """The tags of a role. IAM does not mind the case of their keys."""
+    return {tag["Key"].lower(): tag["Value"] for tag in role.tags}
+
+
+def boundary_of(account: str, role_arn: str) -> str | None:
+    """The ARN of a role's permissions boundary; None without one, or without the role."""
+    role = Role(account, role_arn)._find()
+    return role.permissions_boundary_arn if role else None
+
+
 def _boundary(backend: Any, policy_arn: str) -> tuple[str, ...]:
     try:
         return (_as_text(_default_version(backend.get_policy(policy_arn))),)
@@ -137,10 +172,14 @@ def _as_list(value: Any) -> list[Any]:
 
 @lru_cache(maxsize=10_000)
 def _judge(
-    documents: tuple[str, ...], kind: str, action: str, resource: str | None
+    documents: tuple[str, ...],
+    kind: str,
+    action: str,
+    resource: str | None,
+    context: frozenset[tuple[str, str]],
 ) -> Refusal | None:
     results = {
-        IAMPolicy(_prepared(text, resource is None)).is_action_permitted(
+        IAMPolicy(_prepared(text, resource is None, dict(context))).is_action_permitted(
             action.lower(), resource or ANY
         )
         for text in documents
@@ -150,10 +189,17 @@ def _judge(
     return None if PermissionResult.PERMITTED in results else Refusal(kind)
 
 
-def _prepared(text: str, on_any_resource: bool) -> str:
-    """A policy for moto's evaluator, which minds the case of action names; IAM does not."""
+def _prepared(text: str, on_any_resource: bool, context: dict[str, str]) -> str:
+    """A policy for moto's evaluator, which minds the case of action names; IAM does not.
+
+    Only statements whose conditions hold are left.
+    """
     policy = json.loads(text)
-    policy["Statement"] = _as_list(policy["Statement"])
+    policy["Statement"] = [
+        statement
+        for statement in _as_list(policy["Statement"])
+        if conditions.hold(statement.pop("Condition", {}), context)
+    ]
     for statement in policy["Statement"]:
         for key in statement.keys() & {"Action", "NotAction"}:
             statement[key] = [word.lower() for word in _as_list(statement[key])]

@@ -1,0 +1,1 @@
+"""The policies in data/policies: made from what the notebooks call, and tried on the local AWS."""
