@@ -138,6 +138,8 @@ def test_account_user_or_role_and_region_are_shown(aws: Aws, arn: str, words: st
     assert found.description == (
         f"AWS account {ACCOUNT} in eu-west-1, as {words}: this can cost money"
     )
+    assert (found.name, found.account, found.region) == ("aws", ACCOUNT, "eu-west-1")
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "key"
 
 
 @pytest.mark.parametrize(("given", "used"), [(None, "10"), ("4", "4")])
@@ -149,8 +151,6 @@ def test_a_class_that_throttles_itself_is_tried_for_longer(
         os.environ["AWS_MAX_ATTEMPTS"] = given
     target.connect()
     assert boto3.client("sqs").meta.config.retries["total_max_attempts"] == int(used)
-    assert (found.name, found.account, found.region) == ("aws", ACCOUNT, "eu-west-1")
-    assert os.environ["AWS_ACCESS_KEY_ID"] == "key"
 
 
 def test_without_a_region_the_course_takes_its_own(aws: Aws) -> None:
