@@ -386,11 +386,11 @@ def test_the_checks_look_at_tags_too(learner, capsys) -> None:
     role("PracticeRole", ANNA)
     aws.iam.detach_role_policy(RoleName=f"{learner}PracticeRole", PolicyArn=steps.POLICY_ARN)
     aws.iam.attach_role_policy(RoleName=f"{learner}PracticeRole", PolicyArn=basic)
-    answer = said(capsys, create_role.check_practice_role)
+    answer = said(capsys, create_role.check_log_writer)
     assert f"has the tag sqs-lambda-course with 'anna', not '{learner[:-1]}'" in answer
     assert "tag it with tag_role" in answer
     function("PracticeFunction", {})
-    assert "but the function" in said(capsys, create_function.check_practice_function, 128)
+    assert "The function" in said(capsys, create_function.check_more_memory).splitlines()[-1]
     plant_table(aws.dynamodb, course.name(course.TABLE), {})
     assert "the table" in said(capsys, use_cases.check_stored_order, "theirs", 1, 0)
     plant_queue(aws.sqs, f"{learner}Retries", {})
@@ -401,9 +401,42 @@ def test_the_check_of_the_trigger_looks_at_its_tag(learner, capsys) -> None:
     uuid = pipeline(course.tags(), {})
     boto3.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=True)
     steps.settled(boto3.client("lambda"), uuid, "Enabled")
-    answer = said(capsys, add_trigger.check_trigger, 10)
-    assert answer.startswith("Not yet: The trigger is on")
-    assert "but the trigger" in answer
+    lines = said(capsys, add_trigger.check_five_at_a_time).splitlines()
+    assert lines[0].startswith("Not yet: ")
+    assert lines[-1].startswith(f"  ✗ The trigger {learner}DemoQueueLambda to ")
+    assert "has no tag" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "mistake"),
+    [
+        ("lambda_function.py.bake", "without its .py"),
+        ("lambda_function.lambda_handler", "no function of that name"),
+        ("bakery.bake", "no such file"),
+    ],
+)
+def test_the_check_of_a_handler_names_the_mistake(setting: str, mistake: str) -> None:
+    assert mistake in create_function.about_handler(setting)
+
+
+@pytest.mark.parametrize(
+    ("policies", "ruling"),
+    [
+        ([], ""),
+        ([{"Statement": {"Effect": "Allow", "Action": "SQS:send*", "Resource": ["*"]}}], "Allow"),
+        ([{"Statement": [{"Effect": "Allow", "Action": ["sqs:*"], "Resource": "b"}]}], ""),
+        (
+            [
+                {"Statement": [{"Effect": "Deny", "Action": "sqs:SendMessage", "Resource": "a"}]},
+                {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]},
+            ],
+            "Deny",
+        ),
+        (["no policy", {"Statement": ["no statement"]}], ""),
+    ],
+)
+def test_a_policy_is_read_as_iam_reads_it(policies: list[Any], ruling: str) -> None:
+    assert create_role.ruling(policies, "sqs:SendMessage", "a") == ruling
 
 
 def test_the_check_of_99_compares_with_what_aws_lists(learner, capsys) -> None:

@@ -20,10 +20,7 @@ from helpers import charts, clean_up, course, evidence, logs, steps, waiting
 from helpers.account import clock, target, things
 from helpers.account.sentences import WrongSetting
 from helpers.checks import (
-    add_trigger,
     check_logs,
-    create_function,
-    create_role,
     looking,
     send_message,
     write_handler,
@@ -724,40 +721,6 @@ def test_a_check_gives_aws_a_minute_to_show_what_was_done(monkeypatch) -> None:
     assert looking.see(lambda: next(days), lambda seen: seen == 14) == 14
     monkeypatch.setattr(looking, "aws_pace", lambda: 0.0)
     assert looking.see(lambda: 4, lambda seen: seen == 14) == 4
-
-
-def test_check_practice_role(learner, capsys) -> None:
-    iam, check = boto3.client("iam"), create_role.check_practice_role
-    name = course.name(course.PRACTICE_ROLE)
-    assert "there is no role" in said(capsys, check)
-    steps.create_role(iam, name, course.tags())
-    assert "has these policies: AWSLambdaSQSQueueExecutionRole" in said(capsys, check)
-    iam.detach_role_policy(RoleName=name, PolicyArn=steps.POLICY_ARN)
-    assert "has these policies: none" in said(capsys, check)
-    basic = steps.POLICY_ARN.replace("SQSQueue", "Basic")
-    iam.attach_role_policy(RoleName=name, PolicyArn=basic)
-    assert said(capsys, check).startswith("Right: ")
-
-
-def test_check_practice_function(learner, capsys) -> None:
-    lambda_, check = boto3.client("lambda"), create_function.check_practice_function
-    name = course.name(course.PRACTICE_FUNCTION)
-    assert "there is no function" in said(capsys, check, 256)
-    role_arn = steps.create_role(boto3.client("iam"), course.name(course.ROLE), course.tags())
-    steps.create_function(lambda_, name, role_arn, course.tags())
-    assert "has 128 MB of memory, not 256" in said(capsys, check, 256)
-    assert said(capsys, check, 128).startswith(f"Right: {name} is active")
-
-
-def test_check_trigger(built, capsys) -> None:
-    assert said(capsys, add_trigger.check_trigger, 1).startswith("Right: ")
-    assert "with a batch size of 1, not 5" in said(capsys, add_trigger.check_trigger, 5)
-
-
-def test_check_trigger_of_nothing(learner, capsys) -> None:
-    assert said(capsys, add_trigger.check_trigger, 1).startswith(
-        "Not yet: the function has no trigger"
-    )
 
 
 def test_check_handler(capsys) -> None:

@@ -100,8 +100,8 @@ def find_log_groups(
 
 
 def role_of(function: str) -> str:
-    """The role with which a function of the course runs."""
-    return name(names.ROLE) if function == name(names.PRACTICE_FUNCTION) else f"{function}Role"
+    """The role with which a function of the course runs: in exercises that of the seven steps."""
+    return name(names.ROLE) if function.startswith(name("Practice")) else f"{function}Role"
 
 
 def inherit(thing: Thing, owner: Thing | None) -> Thing:

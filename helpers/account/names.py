@@ -64,9 +64,11 @@ WRITES = {
     "01_create_queue": Names(
         queues=(QUEUE, PRACTICE_QUEUE, "PracticePayments", "PracticeOrders", "PracticeOrders.fifo")
     ),
-    "02_create_role": of_steps(before=3) + Names(roles=(PRACTICE_ROLE,)),
-    "03_create_function": of_steps(before=4) + Names(functions=(PRACTICE_FUNCTION,)),
-    "04_add_trigger": of_steps(before=5) + Names(functions=(PRACTICE_FUNCTION,)),
+    "02_create_role": of_steps(before=3) + Names(roles=(PRACTICE_ROLE, "PracticeSender")),
+    "03_create_function": of_steps(before=4)
+    + Names(functions=(PRACTICE_FUNCTION, "PracticeReport", "PracticeBaker")),
+    "04_add_trigger": of_steps(before=5)
+    + Names(queues=("PracticeOven",), functions=(PRACTICE_FUNCTION,)),
     "05_write_handler": of_steps(before=6),
     "06_send_message": of_steps(before=7) + Names(queues=(PRACTICE_QUEUE,)),
     "07_check_logs": of_steps(before=8),
