@@ -21,12 +21,9 @@ from helpers.account import clock, target, things
 from helpers.account.target import WrongSetting
 from helpers.checks import (
     add_trigger,
-    check_logs,
     create_function,
     create_role,
     looking,
-    send_message,
-    write_handler,
 )
 from helpers.checks import clean_up as finishing
 from helpers.localaws import lifecycle
@@ -787,36 +784,6 @@ def test_check_trigger(built, capsys) -> None:
 def test_check_trigger_of_nothing(learner, capsys) -> None:
     assert said(capsys, add_trigger.check_trigger, 1).startswith(
         "Not yet: the function has no trigger"
-    )
-
-
-def test_check_handler(capsys) -> None:
-    def count(event, context):
-        return {"orders": sum("process_order" in each["body"] for each in event["Records"])}
-
-    def count_all(event, context):
-        return {"orders": len(event["Records"])}
-
-    def stumble(event, context):
-        raise KeyError("body")
-
-    assert said(capsys, write_handler.check_handler, count, 3).startswith("Right: ")
-    assert "returned {'orders': 4}" in said(capsys, write_handler.check_handler, count_all, 3)
-    assert said(capsys, write_handler.check_handler, stumble, 3) == (
-        "Not yet: your handler raised KeyError: 'body'\n"
-    )
-
-
-def test_check_received(built, capsys) -> None:
-    assert "Received message: " in said(capsys, send_message.check_received, "12345")
-    assert said(capsys, send_message.check_received, "67890", 0.1).startswith("Not yet: ")
-
-
-def test_check_answer(capsys) -> None:
-    assert said(capsys, check_logs.check_answer, 1, 1, "Look.") == "Right: 1 is right.\n"
-    assert (
-        said(capsys, check_logs.check_answer, None, 1, "Look.")
-        == "Not yet: None is not it. Look.\n"
     )
 
 
