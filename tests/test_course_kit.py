@@ -19,12 +19,7 @@ from tenacity import wait_none
 from helpers import charts, clean_up, course, evidence, logs, steps, waiting
 from helpers.account import clock, target, things
 from helpers.account.sentences import WrongSetting
-from helpers.checks import (
-    check_logs,
-    looking,
-    send_message,
-    write_handler,
-)
+from helpers.checks import looking
 from helpers.checks import clean_up as finishing
 from helpers.localaws import lifecycle
 from helpers.localaws.rehearsal.conditions import Conditions
@@ -721,36 +716,6 @@ def test_a_check_gives_aws_a_minute_to_show_what_was_done(monkeypatch) -> None:
     assert looking.see(lambda: next(days), lambda seen: seen == 14) == 14
     monkeypatch.setattr(looking, "aws_pace", lambda: 0.0)
     assert looking.see(lambda: 4, lambda seen: seen == 14) == 4
-
-
-def test_check_handler(capsys) -> None:
-    def count(event, context):
-        return {"orders": sum("process_order" in each["body"] for each in event["Records"])}
-
-    def count_all(event, context):
-        return {"orders": len(event["Records"])}
-
-    def stumble(event, context):
-        raise KeyError("body")
-
-    assert said(capsys, write_handler.check_handler, count, 3).startswith("Right: ")
-    assert "returned {'orders': 4}" in said(capsys, write_handler.check_handler, count_all, 3)
-    assert said(capsys, write_handler.check_handler, stumble, 3) == (
-        "Not yet: your handler raised KeyError: 'body'\n"
-    )
-
-
-def test_check_received(built, capsys) -> None:
-    assert "Received message: " in said(capsys, send_message.check_received, "12345")
-    assert said(capsys, send_message.check_received, "67890", 0.1).startswith("Not yet: ")
-
-
-def test_check_answer(capsys) -> None:
-    assert said(capsys, check_logs.check_answer, 1, 1, "Look.") == "Right: 1 is right.\n"
-    assert (
-        said(capsys, check_logs.check_answer, None, 1, "Look.")
-        == "Not yet: None is not it. Look.\n"
-    )
 
 
 def test_check_nothing_left(learner, capsys) -> None:
