@@ -1,4 +1,4 @@
-"""Make the data sets of notebook 10: `python data/make_data.py`.
+"""Make the data sets of notebooks 10 and 11: `python data/make_data.py`.
 
 The same seed makes the same files, so that they can be made again and compared. Everything
 is invented; data/README.md describes the columns.
@@ -7,7 +7,9 @@ is invented; data/README.md describes the columns.
 from __future__ import annotations
 
 import csv
+import json
 import random
+import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +35,30 @@ SERVICES = {
 }
 ILL_HOURS = (14, 15)
 LEVELS = {"INFO": 90, "WARNING": 8, "ERROR": 2}
+# A function's log for notebook 11: of each delivery when it began and when it ended, in s, the
+# environment, which parcel it was for, for which time, and what the function wrote.
+PARCELS_BEGIN = datetime(2026, 11, 23, 8, tzinfo=UTC)
+NO_STOCK = "[ERROR] ConnectionError: the stock system did not answer"
+NOT_ALLOWED = (
+    "[ERROR] ClientError: An error occurred (AccessDenied) when calling the PutObject operation: "
+    "User: arn:aws:sts::123456789012:assumed-role/ShipParcelRole/ShipParcel is not authorized to "
+    'perform: s3:PutObject on resource: "arn:aws:s3:::parcel-labels/P5.pdf" because no '
+    "identity-based policy allows the s3:PutObject action"
+)
+TIMED_OUT = "Task timed out after 10.00 seconds"
+PARCELS = (
+    (0.0, 1.3, 0, "P1", 1, "shipped P1"),
+    (1.5, 9.1, 0, "P2", 1, "shipped P2"),
+    (2.0, 3.1, 1, "P3", 1, NO_STOCK),
+    (4.0, 4.4, 1, "P4", 1, "left out P4: no house number"),
+    (5.0, 5.6, 1, "P5", 1, NOT_ALLOWED),
+    (7.5, 14.9, 1, "P2", 2, "shipped P2"),
+    (10.0, 11.2, 0, "P3", 2, "shipped P3"),
+    (11.5, 12.1, 0, "P5", 2, NOT_ALLOWED),
+    (12.5, 22.5, 0, "P6", 1, TIMED_OUT),
+    (18.0, 18.6, 1, "P5", 3, NOT_ALLOWED),
+    (23.0, 24.2, 1, "P6", 2, "shipped P6"),
+)
 TITLES = ("harbour at dawn", "how to grind", "latte art", "the roaster", "tasting", "unboxing")
 
 
@@ -88,6 +114,63 @@ def events(dice: random.Random) -> Iterator[dict]:
         }
 
 
+def parcels(dice: random.Random) -> list[dict]:
+    """The log of a function that ships parcels, with the columns of `helpers.logs.read_events`."""
+    lines = [line for delivery in PARCELS for line in lines_of(dice, *delivery)]
+    return sorted(lines, key=lambda line: line["time"])
+
+
+def lines_of(
+    dice: random.Random,
+    began_s: float,
+    ended_s: float,
+    environment: int,
+    parcel: str,
+    count: int,
+    said: str,
+) -> Iterator[dict]:
+    """What Lambda and the handler write for one delivery."""
+    request = f"{uuid.UUID(int=dice.getrandbits(128), version=4)}"
+    begun, ended = (PARCELS_BEGIN + timedelta(seconds=each) for each in (began_s, ended_s))
+    took_ms = (ended_s - began_s) * 1000
+    own = f"{ended.isoformat(timespec='milliseconds')[:23]}Z {request} {said}"
+    texts = [
+        (begun, "START", f"START RequestId: {request} Version: $LATEST"),
+        (begun, "", json.dumps({"Records": [record(parcel, count)]})),
+        (ended, "", own if said == TIMED_OUT else said),
+        (ended, "END", f"END RequestId: {request}"),
+        (ended, "REPORT", report(request, took_ms, said)),
+    ]
+    stream = f"2026/11/23/[$LATEST]{environment:032x}"
+    for at, kind, message in texts:
+        time = at.isoformat(timespec="milliseconds")
+        yield {"time": time, "stream": stream, "kind": kind, "message": message}
+
+
+def record(parcel: str, count: int) -> dict:
+    """A record of an event, as the trigger hands it over."""
+    sent = int(PARCELS_BEGIN.timestamp() * 1000) - 500
+    attributes = {
+        "ApproximateReceiveCount": f"{count}",
+        "SentTimestamp": f"{sent}",
+        "ApproximateFirstReceiveTimestamp": f"{sent + 400}",
+    }
+    return {
+        "messageId": f"{uuid.uuid5(uuid.NAMESPACE_OID, parcel)}",
+        "body": json.dumps({"parcel": parcel}),
+        "attributes": attributes,
+        "eventSource": "aws:sqs",
+    }
+
+
+def report(request: str, took_ms: float, said: str) -> str:
+    status = "\tStatus: timeout" if said == TIMED_OUT else ""
+    return (
+        f"REPORT RequestId: {request}\tDuration: {took_ms:.2f} ms\t"
+        f"Billed Duration: {took_ms:.0f} ms\tMemory Size: 128 MB\tMax Memory Used: 61 MB{status}"
+    )
+
+
 def write(name: str, rows: Iterable[dict]) -> None:
     rows = list(rows)
     with (FOLDER / name).open("w", newline="", encoding="utf-8") as file:
@@ -97,10 +180,11 @@ def write(name: str, rows: Iterable[dict]) -> None:
 
 
 def main() -> None:
-    """Write the three files beside this script."""
+    """Write the files beside this script."""
     write("orders.csv", orders(random.Random(SEED)))
     write("videos.csv", videos(random.Random(SEED + 1)))
     write("log_events.csv", events(random.Random(SEED + 2)))
+    write("parcels_log.csv", parcels(random.Random(SEED + 3)))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from tenacity import wait_none
 from helpers import charts, clean_up, course, evidence, logs, steps, waiting
 from helpers.account import clock, target, things
 from helpers.account.sentences import WrongSetting
-from helpers.checks import looking
 from helpers.checks import clean_up as finishing
+from helpers.checks import looking
 from helpers.localaws import lifecycle
 from helpers.localaws.rehearsal.conditions import Conditions
 from helpers.localaws.settings import LikeAws

@@ -1,4 +1,4 @@
-"""The data sets are what their script makes, and hold what notebook 10 counts on."""
+"""The data sets are what their script makes, and hold what notebooks 10 and 11 count on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import csv
 import importlib.util
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from helpers import evidence
+from helpers.evidence.missing_lines import gaps
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 spec = importlib.util.spec_from_file_location("make_data", DATA / "make_data.py")
@@ -19,7 +23,7 @@ def rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("name", ["orders.csv", "videos.csv", "log_events.csv"])
+@pytest.mark.parametrize("name", ["orders.csv", "videos.csv", "log_events.csv", "parcels_log.csv"])
 def test_the_script_makes_the_file_again(name, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(make_data, "FOLDER", tmp_path)
     make_data.main()
@@ -39,3 +43,23 @@ def test_the_search_was_ill_for_two_hours() -> None:
     errors = [row for row in rows("log_events.csv") if row["level"] == "ERROR"]
     search = [row["at"][11:13] for row in errors if row["service"] == "search"]
     assert search.count("14") + search.count("15") > len(search) / 2
+
+
+def test_what_can_be_read_from_the_log_of_parcels() -> None:
+    """One is shipped twice at a time, one returned unshipped, and one fails every time."""
+    events = pd.read_csv(DATA / "parcels_log.csv", parse_dates=["time"], keep_default_na=False)
+    seen = evidence.deliveries(events)
+    outcomes = seen.groupby(seen["body"].str[-4:-2])["outcome"].agg(list).to_dict()
+    assert outcomes == {
+        "P1": ["returned"],
+        "P2": ["returned", "returned"],
+        "P3": ["raised", "returned"],
+        "P4": ["returned"],
+        "P5": ["raised"] * 3,
+        "P6": ["timed out", "returned"],
+    }
+    shipped = events.loc[events["message"].str.startswith("shipped"), "message"]
+    assert sorted(shipped.str[-2:]) == ["P1", "P2", "P2", "P3", "P6"]
+    assert gaps(events) == []
+    first, second = seen[seen["body"].str.contains("P2")].itertuples()
+    assert second.started < first.ended

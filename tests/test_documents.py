@@ -11,11 +11,13 @@ import yaml
 
 from helpers.course import NOTEBOOKS
 from helpers.experiments import faults
+from helpers.learning import questions
 from helpers.localaws import settings
 from helpers.localaws.functions.backend import CONCURRENCY_QUOTA
 from helpers.localaws.queues import backend as sqs
 from helpers.localaws.rehearsal.profiles import LAMBDA_GROUP, RATES
 from helpers.localaws.triggers import scaling
+from tests import exercises
 from tests.notebook_files import ROOT, markdown, read
 from tests.test_project import HELPERS, PROJECT
 
@@ -147,6 +149,11 @@ def number_of(fault: str) -> int:
     return next(number for number, build in faults.FAULTS.items() if build.__name__ == fault)
 
 
+def exercises_of_a_lesson() -> int:
+    """All lessons have as many: tests/test_exercises.py."""
+    return len(exercises.load("01_create_queue").exercises)
+
+
 KEPT = {
     r"Python (\d\.\d+) to (\d\.\d+)": pythons(),
     r"\b(\w+) steps\b(?= take| of the course)": (WORDS[steps_of_the_map() - 3],),
@@ -160,6 +167,8 @@ KEPT = {
     r"run at once \| ([\d,]+); in a new account": (f"{CONCURRENCY_QUOTA:,}",),
     r"trigger alone begins with (\d+) calls": (f"{scaling.OPENING}",),
     r"blocked for (\d+) s\b": (f"{sqs.RECREATE_AFTER_S}",),
+    r"a notebook has (\w+) of them": (WORDS[exercises_of_a_lesson() - 3],),
+    r"opens with (\w+) short questions": (WORDS[len(questions.DISTANCES) - 3],),
     r"fault (\d)(?= \| \"but there is a dead-letter queue)": (
         f"{number_of('dead_letters_of_the_function')}",
     ),

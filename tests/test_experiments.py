@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from helpers import clean_up, course, experiments, steps
 from helpers.account import clock
-from helpers.checks import break_it, retries, use_cases
+from helpers.checks import retries, use_cases
 from helpers.experiments import emptying, experiment, faults, settling
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -356,15 +356,3 @@ def test_check_stored_order(learner, capsys) -> None:
     assert said(capsys, check, "A1", 450, 0).startswith("Right: ")
     experiments.empty_table()
     assert said(capsys, check, "A1", 450, 0).startswith("Not yet: ")
-
-
-def test_check_cured(learner, capsys) -> None:
-    charges = SHOWS + "    print('charged', event['Records'][0]['body'])\n"
-    ill = experiments.build("BreakIt", charges, enabled=False)
-    experiments.send(ill, ["order 1", "order 2"])
-    assert said(capsys, break_it.check_cured, ill, 2, 0.1).startswith(
-        "Not yet: the log calls 0 of 2 orders charged."
-    )
-    experiments.switch(boto3.client("lambda"), ill.trigger_uuid, on=True)
-    experiments.settle(ill)
-    assert said(capsys, break_it.check_cured, ill, 2, 5).startswith("Right: all 2 orders")

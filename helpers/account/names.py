@@ -78,7 +78,8 @@ WRITES = {
     + of_experiment("Videos")
     + of_experiment("AuditLog", ".fifo")
     + Names(queues=(JOBS_QUEUE,), tables=(TABLE,)),
-    "11_break_it": of_experiment(BREAK_IT) + Names(tables=(TABLE,)),
+    "11_break_it": of_experiment(BREAK_IT)
+    + Names(queues=("PracticeShop", "PracticeShop-dlq"), tables=(TABLE,)),
     "99_clean_up": Names(),  # it deletes what is ours, whatever else there is
 }
 NOTEBOOKS = tuple(WRITES)

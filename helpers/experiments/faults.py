@@ -16,7 +16,7 @@ import boto3
 
 from helpers import course, experiments, steps
 from helpers.account.belongings import broken_queues, find_queues
-from helpers.account.names import WRITES
+from helpers.account.names import Names, of_experiment
 from helpers.account.refusal import refuse_foreign, refuse_names
 from helpers.account.things import ignore_missing, look_at_function
 from helpers.clients import Client
@@ -58,6 +58,8 @@ def lambda_handler(event, context):
     except Exception as error:
         print("skipped", order["order_id"], "because of", repr(error))
 """
+# The filter of fault 7, as a trigger of another shop's orders would have it.
+ONLY_B = json.dumps({"body": {"order_id": [{"prefix": "B"}]}})
 
 
 def build(number: int) -> Experiment:
@@ -121,9 +123,15 @@ def deleted_queue() -> Experiment:
     return replace(test.again(), queue_url=url, queue_arn=arn, trigger_uuid=uuid)
 
 
-def disabled_trigger() -> Experiment:
-    """Somebody disabled the trigger."""
-    return experiments.build(course.BREAK_IT, HANDLER, enabled=False)
+def filtering_trigger() -> Experiment:
+    """The trigger has a filter: what does not match is deleted, and no function sees it.
+
+    Source: Lambda Developer Guide, "Control which events Lambda sends to your function".
+    """
+    filters = {"Filters": [{"Pattern": ONLY_B}]}
+    test = experiments.build(course.BREAK_IT, HANDLER, FilterCriteria=filters)
+    course.let_aws_catch_up(60, "every poller to know the trigger's settings")
+    return test.again()
 
 
 FAULTS: dict[int, Callable[[], Experiment]] = dict(
@@ -135,7 +143,7 @@ FAULTS: dict[int, Callable[[], Experiment]] = dict(
             swallowed_exception,
             forgotten_trigger,
             deleted_queue,
-            disabled_trigger,
+            filtering_trigger,
         ),
         start=1,
     )
@@ -146,7 +154,7 @@ def forget_earlier_faults() -> None:
     """Undo what `experiments.build` does not know of."""
     lambda_, iam = boto3.client("lambda"), boto3.client("iam")
     name = course.name(course.BREAK_IT)
-    refuse_names(WRITES["11_break_it"])
+    refuse_names(of_experiment(course.BREAK_IT) + Names(tables=(course.TABLE,)))
     function = ignore_missing(lambda: lambda_.get_function_configuration(FunctionName=name))
     if function and "DeadLetterConfig" in function:
         set_dead_letter_queue(lambda_, name, "")
