@@ -17,7 +17,6 @@ from helpers.checks import (
     create_function,
     create_queue,
     create_role,
-    retries,
     use_cases,
 )
 from helpers.checks import clean_up as finishing
@@ -379,8 +378,6 @@ def test_the_checks_look_at_tags_too(learner, capsys) -> None:
     assert "but the function" in said(capsys, create_function.check_practice_function, 128)
     plant_table(aws.dynamodb, course.name(course.TABLE), {})
     assert "the table" in said(capsys, use_cases.check_stored_order, "theirs", 1, 0)
-    plant_queue(aws.sqs, f"{learner}Retries", {})
-    assert "has no tag" in said(capsys, retries.check_max_receives, "Retries", 4)
 
 
 def test_the_check_of_the_trigger_looks_at_its_tag(learner, capsys) -> None:
@@ -390,12 +387,3 @@ def test_the_check_of_the_trigger_looks_at_its_tag(learner, capsys) -> None:
     answer = said(capsys, add_trigger.check_trigger, 10)
     assert answer.startswith("Not yet: The trigger is on")
     assert "but the trigger" in answer
-
-
-def test_the_check_of_99_compares_with_what_aws_lists(learner, capsys) -> None:
-    check, name = finishing.check_log_groups, log_group(f"{learner}ProcessSQSMessage")
-    assert said(capsys, check, None, course.FUNCTION).startswith("Not yet: None is not what")
-    assert said(capsys, check, [], course.FUNCTION) == "Right: AWS lists none.\n"
-    plant_log_group(boto3.client("logs"), name, {})
-    assert said(capsys, check, [], course.FUNCTION).startswith("Not yet: [] is not what")
-    assert said(capsys, check, [name], course.FUNCTION) == f"Right: AWS lists {[name]}.\n"
