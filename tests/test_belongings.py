@@ -17,7 +17,6 @@ from helpers.checks import (
     create_function,
     create_queue,
     create_role,
-    retries,
     use_cases,
 )
 from helpers.checks import clean_up as finishing
@@ -393,8 +392,6 @@ def test_the_checks_look_at_tags_too(learner, capsys) -> None:
     assert "The function" in said(capsys, create_function.check_more_memory).splitlines()[-1]
     plant_table(aws.dynamodb, course.name(course.TABLE), {})
     assert "the table" in said(capsys, use_cases.check_stored_order, "theirs", 1, 0)
-    plant_queue(aws.sqs, f"{learner}Retries", {})
-    assert "has no tag" in said(capsys, retries.check_max_receives, "Retries", 4)
 
 
 def test_the_check_of_the_trigger_looks_at_its_tag(learner, capsys) -> None:
@@ -437,12 +434,3 @@ def test_the_check_of_a_handler_names_the_mistake(setting: str, mistake: str) ->
 )
 def test_a_policy_is_read_as_iam_reads_it(policies: list[Any], ruling: str) -> None:
     assert create_role.ruling(policies, "sqs:SendMessage", "a") == ruling
-
-
-def test_the_check_of_99_compares_with_what_aws_lists(learner, capsys) -> None:
-    check, name = finishing.check_log_groups, log_group(f"{learner}ProcessSQSMessage")
-    assert said(capsys, check, None, course.FUNCTION).startswith("Not yet: None is not what")
-    assert said(capsys, check, [], course.FUNCTION) == "Right: AWS lists none.\n"
-    plant_log_group(boto3.client("logs"), name, {})
-    assert said(capsys, check, [], course.FUNCTION).startswith("Not yet: [] is not what")
-    assert said(capsys, check, [name], course.FUNCTION) == f"Right: AWS lists {[name]}.\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from unittest import mock
 
 import boto3
@@ -12,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from helpers import clean_up, course, experiments, steps
 from helpers.account import clock
-from helpers.checks import retries, use_cases
+from helpers.checks import use_cases
 from helpers.experiments import emptying, experiment, faults, settling
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -328,21 +327,6 @@ def said(capsys, check, *arguments) -> str:
     capsys.readouterr()
     check(*arguments)
     return capsys.readouterr().out
-
-
-def test_check_max_receives(learner, capsys) -> None:
-    assert "there is no queue" in said(capsys, retries.check_max_receives, "Retries", 4)
-    for most, answer in ((None, "has no redrive policy"), (3, "gives up after 3 receives, into")):
-        experiments.build("Retries", WORKS, max_receives=most)
-        assert answer in said(capsys, retries.check_max_receives, "Retries", 4)
-    built = experiments.build("Retries", WORKS, max_receives=4)
-    assert said(capsys, retries.check_max_receives, "Retries", 4).startswith("Right: ")
-    itself = {"deadLetterTargetArn": built.queue_arn, "maxReceiveCount": 4}
-    boto3.client("sqs").set_queue_attributes(
-        QueueUrl=built.queue_url, Attributes={"RedrivePolicy": json.dumps(itself)}
-    )
-    answer = said(capsys, retries.check_max_receives, "Retries", 4)
-    assert answer.startswith(f"Not yet: {learner}Retries gives up after 4 receives, into ")
 
 
 def test_check_stored_order(learner, capsys) -> None:

@@ -72,7 +72,8 @@ WRITES = {
     "05_write_handler": of_steps(before=6),
     "06_send_message": of_steps(before=7) + Names(queues=("PracticeLabels",)),
     "07_check_logs": of_steps(before=8),
-    "08_retries": of_experiment("Retries") + Names(tables=(TABLE,)),
+    "08_retries": of_experiment("Retries")
+    + Names(queues=("PracticeLabels", "PracticeLabels-dlq"), tables=(TABLE,)),
     "09_throughput": of_experiment("Throughput") + Names(queues=(POLLED_QUEUE,)),
     "10_use_cases": of_experiment("Orders")
     + of_experiment("Videos")

@@ -12,8 +12,7 @@ from typing import TypeVar
 
 from helpers.account.names import TAG, tags
 from helpers.account.target import aws_pace
-from helpers.account.things import Thing, look_at_queue
-from helpers.clients import Client
+from helpers.account.things import Thing
 from helpers.waiting import wait_until
 
 T = TypeVar("T")
@@ -26,14 +25,6 @@ HOW_TO_TAG = {
     "table": "pass the course's tags as Tags when you create it, or tag it with tag_resource",
     "trigger": "pass Tags=course.tags() when you create it, or tag it with tag_resource",
 }
-
-
-def find_queue(sqs: Client, name: str, advice: str) -> Thing | None:
-    """A queue. When there is none, says so, with what to do."""
-    queue = look_at_queue(sqs, name)
-    if queue is None:
-        print(f"Not yet: there is no queue {name}. {advice}")
-    return queue
 
 
 def patience_s(local_s: float) -> float:

@@ -153,5 +153,6 @@ def check_book(handler: Handler) -> Iterator[Point]:
         yield point(
             error is not None,
             f"It fails at {body!r}, so the message stays in the queue.",
-            f"At the body {body!r} it returns {answer!r}, and Lambda deletes the message: let the error out.",
+            f"At the body {body!r} it returns {answer!r}, and Lambda deletes the message: let the "
+            "error out.",
         )
