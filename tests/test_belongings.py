@@ -18,7 +18,6 @@ from helpers.checks import (
     create_queue,
     create_role,
     retries,
-    use_cases,
 )
 from helpers.checks import clean_up as finishing
 from helpers.experiments import faults
@@ -377,8 +376,6 @@ def test_the_checks_look_at_tags_too(learner, capsys) -> None:
     assert "tag it with tag_role" in answer
     function("PracticeFunction", {})
     assert "but the function" in said(capsys, create_function.check_practice_function, 128)
-    plant_table(aws.dynamodb, course.name(course.TABLE), {})
-    assert "the table" in said(capsys, use_cases.check_stored_order, "theirs", 1, 0)
     plant_queue(aws.sqs, f"{learner}Retries", {})
     assert "has no tag" in said(capsys, retries.check_max_receives, "Retries", 4)
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from helpers import clean_up, course, experiments, steps
 from helpers.account import clock
-from helpers.checks import break_it, retries, use_cases
+from helpers.checks import break_it, retries
 from helpers.experiments import emptying, experiment, faults, settling
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -343,19 +343,6 @@ def test_check_max_receives(learner, capsys) -> None:
     )
     answer = said(capsys, retries.check_max_receives, "Retries", 4)
     assert answer.startswith(f"Not yet: {learner}Retries gives up after 4 receives, into ")
-
-
-def test_check_stored_order(learner, capsys) -> None:
-    check = use_cases.check_stored_order
-    assert said(capsys, check, "A1", 450, 0).startswith("Not yet: ")
-    table = experiments.empty_table()
-    assert "has no order A1" in said(capsys, check, "A1", 450, 0)
-    table.put_item(Item={"order_id": "A1", "amount_cents": 45})
-    assert "stored with 45 cents, not 450" in said(capsys, check, "A1", 450, 0)
-    table.put_item(Item={"order_id": "A1", "amount_cents": 450})
-    assert said(capsys, check, "A1", 450, 0).startswith("Right: ")
-    experiments.empty_table()
-    assert said(capsys, check, "A1", 450, 0).startswith("Not yet: ")
 
 
 def test_check_cured(learner, capsys) -> None:
