@@ -17,7 +17,6 @@ from helpers.checks import (
     create_function,
     create_queue,
     create_role,
-    use_cases,
 )
 from helpers.checks import clean_up as finishing
 from helpers.experiments import faults
@@ -390,8 +389,6 @@ def test_the_checks_look_at_tags_too(learner, capsys) -> None:
     assert "tag it with tag_role" in answer
     function("PracticeFunction", {})
     assert "The function" in said(capsys, create_function.check_more_memory).splitlines()[-1]
-    plant_table(aws.dynamodb, course.name(course.TABLE), {})
-    assert "the table" in said(capsys, use_cases.check_stored_order, "theirs", 1, 0)
 
 
 def test_the_check_of_the_trigger_looks_at_its_tag(learner, capsys) -> None:

@@ -280,6 +280,11 @@ def test_attempts_at_the_same_time_stand_one_below_the_other() -> None:
     assert rows == {"a1": 0, "b1": 0, "b2": 0, "c1": 0, "c2": 0, "d1": 0, "d2": 1, "d3": 2}
 
 
+def test_life_lines_that_are_not_counted_have_the_same_text_for_other_numbers() -> None:
+    texts = {charts.life_lines(seen, fates(seen), counted=False).text for seen in (ONE, ONE[-1:])}
+    assert texts == {"Life-lines: each message with its deliveries. At the end all are: deleted."}
+
+
 @pytest.mark.parametrize(
     ("dead", "sent", "title"),
     [

@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 
 from helpers import clean_up, course, experiments, steps
 from helpers.account import clock
-from helpers.checks import use_cases
 from helpers.experiments import emptying, experiment, faults, settling
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -318,25 +317,3 @@ def test_an_empty_queue_with_its_timeout(learner) -> None:
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
     assert attributes["Attributes"] == {"VisibilityTimeout": "2"}
     assert [thing.kind for thing in clean_up.find()] == ["queue"]
-
-
-# -- the checks of 08, 10 and 11 -------------------------------------------------------------
-
-
-def said(capsys, check, *arguments) -> str:
-    capsys.readouterr()
-    check(*arguments)
-    return capsys.readouterr().out
-
-
-def test_check_stored_order(learner, capsys) -> None:
-    check = use_cases.check_stored_order
-    assert said(capsys, check, "A1", 450, 0).startswith("Not yet: ")
-    table = experiments.empty_table()
-    assert "has no order A1" in said(capsys, check, "A1", 450, 0)
-    table.put_item(Item={"order_id": "A1", "amount_cents": 45})
-    assert "stored with 45 cents, not 450" in said(capsys, check, "A1", 450, 0)
-    table.put_item(Item={"order_id": "A1", "amount_cents": 450})
-    assert said(capsys, check, "A1", 450, 0).startswith("Right: ")
-    experiments.empty_table()
-    assert said(capsys, check, "A1", 450, 0).startswith("Not yet: ")

@@ -78,7 +78,7 @@ WRITES = {
     "10_use_cases": of_experiment("Orders")
     + of_experiment("Videos")
     + of_experiment("AuditLog", ".fifo")
-    + Names(queues=(JOBS_QUEUE,), tables=(TABLE,)),
+    + Names(queues=(JOBS_QUEUE, "PracticeJobs", "PracticeJobs-dlq"), tables=(TABLE,)),
     "11_break_it": of_experiment(BREAK_IT)
     + Names(queues=("PracticeShop", "PracticeShop-dlq"), tables=(TABLE,)),
     "99_clean_up": Names(),  # it deletes what is ours, whatever else there is
