@@ -25,7 +25,6 @@ LOOKS = ("Get", "List", "Describe", "Filter", "Query", "Scan", "BatchGet")
 WITH_ONE = (NAMES[0], NAMES[-1])  # the first meeting, and the clean-up
 
 
-@pytest.mark.xfail(strict=True, reason="the notebooks get their exercises one by one")
 def test_every_notebook_has_exercises() -> None:
     assert exercises.names() == NAMES
 

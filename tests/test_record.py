@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import numpy
 import pytest
 
-from helpers.checks import points as checks
+from helpers.checks.points import Point, exercise, point
 from helpers.learning import record
 from tests.notebook_files import ROOT
 
@@ -152,12 +153,18 @@ def test_a_test_run_writes_into_nobody_s_record() -> None:
     assert record.file() is None
 
 
+@exercise
+def check_answer(answer: int) -> Iterator[Point]:
+    yield point(answer == 2, "It is two.", "It is not that.")
+
+
 def test_a_check_notes_what_it_said(file, capsys) -> None:
     record.begin("07_check_logs")
-    checks.check_answer(1, 2, "Look again.")
-    checks.check_answer(2, 2, "Look again.")
+    check_answer(1)
+    check_answer(2)
     wrong, right = record.entries("check")
+    assert {wrong["name"], right["name"]} == {"answer"}
     assert (wrong["passed"], right["passed"]) == (False, True)
-    assert wrong["said"] == "Not yet: 1 is not it. Look again."
-    assert capsys.readouterr().out.splitlines() == [wrong["said"], right["said"]]
+    assert wrong["said"].splitlines()[-1] == "  ✗ It is not that."
+    assert capsys.readouterr().out == f"{wrong['said']}\n{right['said']}\n"
     assert json.dumps(right).count("07_check_logs") == 1

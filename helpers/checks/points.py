@@ -100,23 +100,3 @@ def try_out(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Excepti
 
 def capitalised(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
-
-
-def say(right: bool, praise: str, advice: str, *made: Thing | None, exercise: str = "1") -> None:
-    """Print whether an answer is right, and if not what to do; note it in the learner's record.
-
-    It is not right as long as something of `made` does not carry the course's tag.
-    """
-    untagged = [thing for thing in made if thing and not thing.ours]
-    if right and not untagged:
-        said = f"Right: {praise}"
-    else:
-        start = f"{praise[:-1]}, but" if right else advice
-        said = " ".join(["Not yet:", start, *map(about_tag, untagged)])
-    print(said)
-    record.note("check", exercise, passed=right and not untagged, said=said)
-
-
-def check_answer(answer: Any, right: Any, hint: str) -> None:
-    """Whether an answer is the right one."""
-    say(answer == right, f"{answer!r} is right.", f"{answer!r} is not it. {hint}")
