@@ -180,7 +180,7 @@ def check_night(
         advice = "27 s are from the end of the first call. The message was hidden from its start."
     yield point(
         same_number(hidden_s, 30),
-        "A message is hidden for 30 s: both orders came back that long after their first START.",
+        "Hidden for 30 s: so long after its first START each of the two came back.",
         advice,
     )
 
