@@ -115,6 +115,14 @@ def test_links_resolve(name: str) -> None:
 
 
 @each_notebook
+def test_dollars_are_no_formula(name: str) -> None:
+    """JupyterLab sets what stands between two dollar signs as mathematics, but not in code."""
+    for text in markdown(read(name)):
+        prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.S)
+        assert prose.count("$") <= 1, text
+
+
+@each_notebook
 def test_no_jargon_of_excitement(name: str) -> None:
     prose = re.sub(
         r"```.*?```|`[^`]*`|\]\([^)]*\)", "", "\n".join(markdown(read(name))), flags=re.S

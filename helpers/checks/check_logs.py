@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from numbers import Real
 from typing import Any
 
 import boto3
@@ -79,10 +80,10 @@ def dollars(ms: float, mb: float, calls: float = MILLION) -> float:
 @exercise
 def check_price(answer: Any) -> Iterator[Point]:
     """What a million calls like PICTURES cost."""
-    if isinstance(answer, bool) or not isinstance(answer, (int, float)):
+    if isinstance(answer, bool) or not isinstance(answer, Real):
         yield Point(False, f"dollars is {answer!r}; it should be a number, such as 0.41.")
         return
-    report = read_report(PICTURES)
+    answer, report = float(answer), read_report(PICTURES)
     ms, mb = report["billed_ms"] or 0, report["memory_mb"] or 0
     right, calls = dollars(ms, mb), LAMBDA_REQUEST.of(MILLION)
     mistakes = {
@@ -143,13 +144,13 @@ def check_night(
 ) -> Iterator[Point]:
     """Four findings in NIGHT."""
     advice = f"cold_starts is {cold_starts!r}. A cold start has Init Duration in its REPORT line."
-    if cold_starts == NIGHT.count(" START "):
+    if same_number(cold_starts, NIGHT.count(" START ")):
         advice = (
             f"{cold_starts} is the number of calls. A START is no cold start: look for Init "
             "Duration."
         )
     yield point(
-        cold_starts == NIGHT.count("Init Duration"),
+        same_number(cold_starts, NIGHT.count("Init Duration")),
         "Two calls were cold: one in each environment, the first.",
         advice,
     )
@@ -173,15 +174,19 @@ def check_night(
         advice,
     )
     advice = f"hidden_s is {hidden_s!r}. How many seconds after the first START did 5002 return?"
-    if hidden_s == 3:
+    if same_number(hidden_s, 3):
         advice = "3 s is how long the call was allowed to run. The message came back later."
-    elif hidden_s == 27:
+    elif same_number(hidden_s, 27):
         advice = "27 s are from the end of the first call. The message was hidden from its start."
     yield point(
-        hidden_s == 30,
-        "A message is hidden for 30 s: both orders came back that long after their first START.",
+        same_number(hidden_s, 30),
+        "Hidden for 30 s: so long after its first START each of the two came back.",
         advice,
     )
+
+
+def same_number(answer: Any, number: int) -> bool:
+    return isinstance(answer, Real) and not isinstance(answer, bool) and float(answer) == number
 
 
 def same_order(answer: Any, order: str) -> bool:

@@ -47,7 +47,7 @@ def nowhere() -> str:
 @exercise
 def check_ada(sent: Any) -> Iterator[Point]:
     """The order 67890-ada went through queue, trigger and function."""
-    if not isinstance(sent, dict) or "MessageId" not in sent:
+    if not isinstance(sent, dict) or not {"MD5OfMessageBody", "ResponseMetadata"} <= set(sent):
         yield Point(False, about_answer(sent))
         return
     since_ms, checksum = answered_ms(sent), sent["MD5OfMessageBody"]
@@ -56,7 +56,7 @@ def check_ada(sent: Any) -> Iterator[Point]:
         return [each for each in bodies_since(since_ms) if md5(each) == checksum]
 
     found = see(look, bool, LOCAL_S)
-    praise = "The function has printed it since you sent it."
+    praise = "The function has printed it, after you sent it."
     yield point(bool(found), praise, "" if found else nowhere())
     if found:
         yield from about_order(found[-1])
@@ -198,6 +198,8 @@ def check_send_all(send_all: Sender) -> Iterator[Point]:
         "When all goes well it sends once and returns an empty list.",
         when_all_is_well(well),
     )
+    if not well[1]:  # it makes no request at all
+        return
     returned, requests = tried(send_all, StandIn(ours="2"))
     advice = f"SQS refuses entry 2 for good, and nobody is told: it returns {returned!r}."
     if len(requests) > 1:
@@ -207,7 +209,7 @@ def check_send_all(send_all: Sender) -> Iterator[Point]:
     )
     returned, requests = tried(send_all, StandIn(busy="3"))
     advice = f"SQS is too busy for entry 3, and then takes it: it should return [], not {returned}."
-    if len(requests) == 1:
+    if len(requests) < 2:
         advice = "SQS is too busy for entry 3, and it is not sent again: the order is lost."
     elif requests[1] != ["3"]:
         advice = (

@@ -109,7 +109,7 @@ def check_count_orders(handler: Handler) -> Iterator[Point]:
 
 
 def about_three(answer: Any, error: Exception | None) -> str:
-    if isinstance(error, TypeError):
+    if isinstance(error, TypeError) and "indices" in str(error):
         return f"It stops with {named(error)}. A body is text: json.loads(record['body']) reads it."
     if error:
         return f"At three orders it stops with {named(error)}."
