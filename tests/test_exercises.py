@@ -9,12 +9,16 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from helpers import course
+from helpers.account import things
+from helpers.checks import points
 from helpers.learning import record
 from tests import exercises
 from tests.exercises import Exercise, State
@@ -132,6 +136,13 @@ def test_a_check_that_receives_would_be_found(learner) -> None:
     url = boto3.client("sqs").create_queue(QueueName=f"{learner}PracticeQueue")["QueueUrl"]
     with pytest.raises(AssertionError, match="ReceiveMessage"), only_looks():
         boto3.client("sqs").receive_message(QueueUrl=url)
+
+
+def test_a_tag_that_aws_shows_late_is_looked_for_again(learner) -> None:
+    sqs, name = boto3.client("sqs"), f"{learner}PracticeQueue"
+    sqs.create_queue(QueueName=name, tags=course.tags())
+    queue = things.look_at_queue(sqs, name)
+    assert points.tagged(replace(queue, ours=False, tags={})).right
 
 
 # -- the format ------------------------------------------------------------------------------

@@ -24,8 +24,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ParamSpec
 
-from helpers.account.things import Thing
-from helpers.checks.looking import about_tag
+import boto3
+
+from helpers.account.things import LOOK_AT, Thing
+from helpers.checks.looking import about_tag, see
 from helpers.learning import record
 
 P = ParamSpec("P")
@@ -44,11 +46,23 @@ def point(right: bool, praise: str, advice: str) -> Point:
 
 
 def tagged(thing: Thing) -> Point:
-    """Whether something carries the course's tag with this learner's value."""
+    """Whether something carries the course's tag with this learner's value.
+
+    AWS may show a new tag late: what has none is looked at again.
+    """
+    if not thing.ours:
+        thing = see(lambda: look_at(thing), lambda seen: seen.ours)
     what = f"the {thing.kind} {thing.name}"
     return point(
         thing.ours, f"The clean-up will find {what} by its tag.", capitalised(about_tag(thing))
     )
+
+
+def look_at(thing: Thing) -> Thing:
+    """The thing as it is now; as it was when it is gone."""
+    service, look = LOOK_AT[thing.kind]
+    known_by = thing.key if thing.kind == "trigger" else thing.name
+    return look(boto3.client(service), known_by) or thing
 
 
 def missing(kind: str, name: str) -> Point:
