@@ -18,6 +18,7 @@ import pytest
 
 from helpers import course
 from helpers.account import things
+from helpers.account.names import WRITES
 from helpers.checks import points
 from helpers.learning import record
 from tests import exercises
@@ -31,6 +32,13 @@ WITH_ONE = (NAMES[0], NAMES[-1])  # the first meeting, and the clean-up
 
 def test_every_notebook_has_exercises() -> None:
     assert exercises.names() == NAMES
+
+
+def test_no_exercise_finds_what_that_of_another_notebook_has_left() -> None:
+    """03 makes PracticeFunction, and 04 goes on with it."""
+    made = [name for each in WRITES.values() for name in (*each.queues, *each.functions)]
+    twice = {name for name in made if name.startswith("Practice") and made.count(name) > 1}
+    assert twice == {"PracticeFunction"}
 
 
 @each_file

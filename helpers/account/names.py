@@ -70,7 +70,7 @@ WRITES = {
     "04_add_trigger": of_steps(before=5)
     + Names(queues=("PracticeOven",), functions=(PRACTICE_FUNCTION,)),
     "05_write_handler": of_steps(before=6),
-    "06_send_message": of_steps(before=7) + Names(queues=("PracticeLabels",)),
+    "06_send_message": of_steps(before=7) + Names(queues=("PracticeStickers",)),
     "07_check_logs": of_steps(before=8),
     "08_retries": of_experiment("Retries")
     + Names(queues=("PracticeLabels", "PracticeLabels-dlq"), tables=(TABLE,)),

@@ -31,7 +31,7 @@ def bodies_since(since_ms: int) -> list[str]:
 
 def nowhere() -> str:
     """Why no call of the function has printed what was sent, as far as it can be told."""
-    sqs, name = boto3.client("sqs"), course.name("PracticeLabels")
+    sqs, name = boto3.client("sqs"), course.name("PracticeStickers")
     other = look_at_queue(sqs, name)
     if other and steps.queue_counts(sqs, other.key)["visible"]:
         return (
