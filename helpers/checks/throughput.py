@@ -113,15 +113,21 @@ def check_warehouse() -> Iterator[Point]:
             f"should be {WINDOW_S}."
         )
     yield point(window_s == WINDOW_S, "Lambda collects for up to 30 s.", waits)
-    yield from hidden_long_enough(sqs, lambda_, queue)
+    is_right = (batch, window_s) == (BATCH, WINDOW_S)
+    yield from hidden_long_enough(sqs, lambda_, queue, patient=is_right)
 
 
-def hidden_long_enough(sqs: Client, lambda_: Client, queue: Thing) -> Iterator[Point]:
-    """Whether messages stay hidden while they are collected and handled."""
+def hidden_long_enough(
+    sqs: Client, lambda_: Client, queue: Thing, *, patient: bool
+) -> Iterator[Point]:
+    """Whether messages stay hidden while they are collected and handled.
+
+    `patient`: AWS gets time to show it. Otherwise the exercise is not done yet, whatever it shows.
+    """
     has = lambda_.get_function_configuration(FunctionName=course.name(TEST))
     timeout_s = int(has["Timeout"])
     enough_s = 6 * timeout_s + WINDOW_S
-    hidden_s = see(lambda: hidden(sqs, queue.key), lambda seen: seen >= enough_s)
+    hidden_s = see(lambda: hidden(sqs, queue.key), lambda seen: seen >= enough_s or not patient)
     says = f"Received messages are hidden for {hidden_s} s"
     if hidden_s <= WINDOW_S:
         advice = f"{says}, no longer than Lambda collects: they may come back before they are "

@@ -195,7 +195,10 @@ def ids(first: str, repeated: str, other: str) -> Iterator[Point]:
 def check_documents(heartbeat_s: Any) -> Iterator[Point]:
     """Two queues for long work: a short timeout, heartbeats, and a place for what fails."""
     sqs = boto3.client("sqs")
-    jobs, aside = (look_at_queue(sqs, course.name(each)) for each in (JOBS, f"{JOBS}-dlq"))
+    jobs, aside = see(
+        lambda: [look_at_queue(sqs, course.name(each)) for each in (JOBS, f"{JOBS}-dlq")],
+        lambda seen: all(each is None or each.ours for each in seen),  # on AWS tags come late
+    )
     for queue, name in ((jobs, JOBS), (aside, f"{JOBS}-dlq")):
         if queue is None:
             yield missing("queue", course.name(name))
