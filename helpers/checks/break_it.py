@@ -156,18 +156,25 @@ def about_action(given: str) -> str:
 def check_shop() -> Iterator[Point]:
     """PracticeShop and its dead-letter queue are as the shop wants them."""
     sqs = boto3.client("sqs")
+
+    def look() -> list[Point]:
+        return list(points_of_shop(sqs))
+
+    yield from see(look, lambda points: all(each.right for each in points))
+
+
+def points_of_shop(sqs: Client) -> Iterator[Point]:
+    """All points in one look: on AWS tags may be late too."""
     names = [course.name(each) for each in ("PracticeShop", "PracticeShop-dlq")]
-    shop, dead = (look_at_queue(sqs, each) for each in names)
-    if shop is None or dead is None:
+    found = [look_at_queue(sqs, each) for each in names]
+    if (shop := found[0]) is None or (dead := found[1]) is None:
         yield from (
             missing("queue", name)
-            for name, queue in zip(names, (shop, dead), strict=True)
+            for name, queue in zip(names, found, strict=True)
             if queue is None
         )
         return
-    yield from see(
-        lambda: about_shop(sqs, shop, dead), lambda points: all(each.right for each in points)
-    )
+    yield from about_shop(sqs, shop, dead)
     yield from map(tagged, (shop, dead))
 
 
