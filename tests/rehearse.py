@@ -79,7 +79,7 @@ def check_what_is_there(name: str, like: LikeAws) -> tuple[int, str]:
     else than the stored outputs."""
     stored, notebook = read(name), read(name)
     client = NotebookClient(
-        notebook, timeout=LIMIT_S, kernel_name="python3", allow_errors=True,
+        notebook, timeout=LIMIT_S, kernel_name="python3", allow_errors=True, coalesce_streams=True,
         resources={"metadata": {"path": str(FOLDER)}},
     )  # fmt: skip
     client.execute(env={**os.environ, **variables(like)})

@@ -171,8 +171,9 @@ def test_a_notebook_says_what_it_makes_and_costs_before_it_looks_for_anything(
         course.begin("04_add_trigger")
     assert len(aws.sent) == 1
     assert capsys.readouterr().out.splitlines()[1:] == [
-        "It makes or changes: queues anna-DemoQueueLambda; functions anna-ProcessSQSMessage, "
-        "anna-PracticeFunction; roles anna-ProcessSQSMessageRole; their triggers and log groups.",
+        "It makes or changes: queues anna-DemoQueueLambda, anna-PracticeOven; functions "
+        "anna-ProcessSQSMessage, anna-PracticeFunction; roles anna-ProcessSQSMessageRole; their "
+        "triggers and log groups.",
         "To run it once costs less than 0.01 USD; a trigger that is left on asks its queue for "
         "0.26 USD a month.",
     ]
