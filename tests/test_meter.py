@@ -261,6 +261,4 @@ def test_what_a_forgotten_trigger_asks_is_calculated() -> None:
     texts = "\n".join(cell.source for name in NAMES for cell in read(name).cells)
     said = re.findall(r"about ([\d,]+) requests a month", texts)
     assert said == [f"{round(month, -4):,.0f}"] * 2
-    assert (
-        bill((month, prices.SQS_REQUEST)).usd_beyond_free == 0
-    )  # "below the million that is free"
+    assert bill((month, prices.SQS_REQUEST)).usd_beyond_free == 0  # "below the million"
