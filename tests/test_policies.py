@@ -102,7 +102,8 @@ def test_without_any_of_their_actions_a_call_is_refused(judge: Judge, file: str)
     policy = documents.read(file)
     for action in documents.actions_of(policy):
         left = documents.without(policy, action)
-        assert [need for need in recorded(file) if not judge.allows(left, need)], action
+        likely_first = sorted(recorded(file), key=lambda need: need.action != action)
+        assert not all(judge.allows(left, need) for need in likely_first), action
 
 
 def test_only_what_is_known_to_be_optional_is_not_left_out_in_a_run() -> None:
