@@ -50,14 +50,18 @@ def test_a_rehearsal_says_what_it_did(rehearsal) -> None:
 WAITS = "raise TimeoutError('Waited 60 s for a line')"
 
 
-def judge(monkeypatch, *cells: tuple[str, str]) -> tuple[int, str]:
+def judge(monkeypatch, *cells: tuple[str, str], tags: tuple[str, ...] = ()) -> tuple[int, str]:
     """What is said of a notebook of these cells, each with what was stored for it."""
     from nbformat.v4 import new_code_cell, new_notebook, new_output
 
     def notebook(_name: str):
         return new_notebook(
             cells=[
-                new_code_cell(code, outputs=[new_output("stream", name="stdout", text=stored)])
+                new_code_cell(
+                    code,
+                    outputs=[new_output("stream", name="stdout", text=stored)],
+                    metadata={"tags": [*tags]},
+                )
                 for code, stored in cells
             ]
         )
@@ -71,3 +75,9 @@ def test_a_cell_may_give_up_and_no_other_may_state_something_else(monkeypatch) -
     given_up, why = judge(monkeypatch, (WAITS, "2\n"), ("print(4)", "3\n"))
     assert (given_up, "4" in why, "3" in why) == (1, True, True)
     assert judge(monkeypatch, ("line = 1 / 0", ""))[1].startswith("cell 0 ends with ZeroDivision")
+
+
+def test_what_depends_on_the_notebooks_before_is_not_compared(monkeypatch) -> None:
+    other = ("print(4)", "3\n")
+    assert judge(monkeypatch, other)[1]
+    assert judge(monkeypatch, other, tags=("nbval-ignore-output",)) == (0, "")
