@@ -76,9 +76,8 @@ class Summary:
         in_a_row = modules.count("tests/test_notebooks_in_a_row.py")
         scenarios = {each for nodeid in good for each in SCENARIO.findall(nodeid)}
         return (
-            f"Checked: notebooks {alone} times alone, {in_a_row} times after others and "
-            f"{len(in_order)} times in order; {len(scenarios)} behaviours of AWS; "
-            f"{len(good):,} tests in all."
+            f"Checked: notebooks {alone} times alone and {in_a_row + len(in_order)} times after "
+            f"others; {len(scenarios)} behaviours of AWS; {len(good):,} tests in all."
         )
 
 

@@ -47,6 +47,6 @@ def test_what_was_checked_is_said_in_one_line() -> None:
         for passed in (True, number == 5, True):  # set-up, call and end
             summary.add(test, passed, 1)
     assert summary.checked() == (
-        "Checked: notebooks 1 times alone, 0 times after others and 1 times in order; "
-        "2 behaviours of AWS; 5 tests in all."
+        "Checked: notebooks 1 times alone and 1 times after others; 2 behaviours of AWS; "
+        "5 tests in all."
     )
