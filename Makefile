@@ -33,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -p tests.early -n $(or $(PROCESSES),8) --durations 12 --deselect notebooks/
+	$(BIN)/python -m pytest -p tests.early -n $(or $(PROCESSES),6) --durations 12 --deselect notebooks/
 
 # Each time: a checkout that was moved is found again, and another PYTHON is not passed over.
 setup: $(READY)

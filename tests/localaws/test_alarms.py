@@ -19,10 +19,11 @@ def test_an_alarm_waits_for_no_other() -> None:
 
 def test_what_is_cancelled_is_not_called() -> None:
     alarms, called, last = Alarms(), [], threading.Event()
-    cancelled = [alarms.set(0.05, lambda: called.append("cancelled")) for _ in range(500)]
+    # A busy computer may stop this process for a while before all are cancelled.
+    cancelled = [alarms.set(3.0, lambda: called.append("cancelled")) for _ in range(500)]
     assert all(alarm.cancel() for alarm in cancelled)
     assert not cancelled[0].cancel()
-    kept = alarms.set(0.1, last.set)
+    kept = alarms.set(3.1, last.set)
     assert last.wait(10)
     assert not kept.cancel()
     assert called == []
