@@ -61,6 +61,15 @@ PRICES = (
     *(LOG_BYTE, TABLE_WRITE, TABLE_READ),
 )
 
+# Lambda Developer Guide, "Using Lambda with Amazon SQS" and "Scaling": an idle trigger has five
+# pollers, and each asks by long polls, which SQS ends after 20 s.
+POLLERS, LONG_POLL_S = 5, 20
+
+
+def idle_polls(seconds: float) -> float:
+    """How many requests an idle trigger makes in so many seconds."""
+    return POLLERS * seconds / LONG_POLL_S
+
 
 def too_old(today: date) -> list[str]:
     """A sentence for each price that was quoted more than TOO_OLD_MONTHS months ago."""

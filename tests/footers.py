@@ -6,7 +6,6 @@ import re
 from typing import NamedTuple
 
 from helpers import meter, prices
-from helpers.meter.reading import LONG_POLL_S, POLLERS
 from tests.aws_minutes import minutes_on_aws
 from tests.notebook_files import markdown, read
 
@@ -44,7 +43,7 @@ def number(text: str) -> int:
 def as_on_aws(name: str, bill: meter.Bill) -> meter.Bill:
     """The bill of a run here, with the polls of a trigger that is on while cells wait on AWS."""
     polls = sum(line.amount for line in bill.lines if "polls" in line.kind)
-    more = minutes_on_aws(name) * 60 * POLLERS / LONG_POLL_S if polls else 0
+    more = prices.idle_polls(minutes_on_aws(name) * 60) if polls else 0
     return meter.Bill((*bill.lines, meter.Line("polls", more, prices.SQS_REQUEST)), bill.seconds)
 
 

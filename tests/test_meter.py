@@ -257,7 +257,7 @@ def test_there_is_one_table_of_prices() -> None:
 
 
 def test_what_a_forgotten_trigger_asks_is_calculated() -> None:
-    month = 30 * 86_400 * reading.POLLERS / reading.LONG_POLL_S
+    month = prices.idle_polls(30 * 86_400)
     texts = "\n".join(cell.source for name in NAMES for cell in read(name).cells)
     said = re.findall(r"about ([\d,]+) requests a month", texts)
     assert said == [f"{round(month, -4):,.0f}"] * 2

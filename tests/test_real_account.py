@@ -18,9 +18,10 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 
-from helpers import course
+from helpers import course, prices
 from helpers.account import credentials, forecast, names, refusal, target
 from helpers.account.sentences import WrongSetting
+from helpers.meter.bill import CENT
 from tests.notebook_files import NAMES, markdown, read
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -190,13 +191,12 @@ def test_every_name_is_foretold(environment, name: str) -> None:
 
 def test_what_is_foretold_agrees_with_the_ends_of_the_notebooks(environment) -> None:
     ends = {name: markdown(read(name))[-1] for name in NAMES}
-    assert re.search(
-        rf"about {round(forecast.IDLE_REQUESTS_PER_MONTH, -4):,} ", ends["99_clean_up"]
-    )
+    idle = prices.idle_polls(forecast.MONTH_S)
+    assert re.search(rf"about {round(idle, -4):,.0f} ", ends["99_clean_up"])
     for name, end in ends.items():
         said = re.search(r"would have cost\*\* (nothing|next to nothing|less than a cent)", end)
         assert said, name
-        assert forecast.MOST_USD == 0.01
+    assert forecast.MOST_USD == CENT  # "less than a cent"; tests/footers.py compares with the meter
     assert "deletes" in forecast.describe("99_clean_up")
 
 

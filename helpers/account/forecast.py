@@ -7,9 +7,7 @@ from dataclasses import fields
 from helpers import prices
 from helpers.account.names import WRITES, Names, name
 
-# Five pollers that ask every 20 s: "Configuring scaling behavior for SQS event source mappings"
-# in the Lambda Developer Guide.
-IDLE_REQUESTS_PER_MONTH = 5 * 30 * 86_400 // 20
+MONTH_S = 30 * 86_400
 MOST_USD = 0.01  # for one run: no notebook makes more than some thousand requests and calls
 CLEAN_UP = "99_clean_up"
 
@@ -38,5 +36,5 @@ def cost_of(wanted: Names) -> str:
     once = f"To run it once costs less than {MOST_USD:.2f} USD"
     if not (wanted.functions and wanted.queues):
         return f"{once}."
-    idle_usd = prices.SQS_REQUEST.of(IDLE_REQUESTS_PER_MONTH)
+    idle_usd = prices.SQS_REQUEST.of(prices.idle_polls(MONTH_S))
     return f"{once}; a trigger that is left on asks its queue for {idle_usd:.2f} USD a month."

@@ -18,9 +18,6 @@ from helpers.meter.bill import Bill, Line
 from helpers.meter.calls import CALLS, FIFO, Amounts, Trigger
 from helpers.prices import Price
 
-# Lambda Developer Guide, "Using Lambda with Amazon SQS" and "Scaling": an idle trigger has five
-# pollers, and each asks by long polls, which SQS ends after 20 s.
-POLLERS, LONG_POLL_S = 5, 20
 BATCH = 10  # what a receive or a delete of SQS holds at most
 # PutLogEvents counts a batch so; Lambda's lines end with a newline, which read_events takes off.
 EVENT_BYTES = 26 + 1
@@ -114,6 +111,6 @@ def of_queues(kind: str, price: Price, amounts: Amounts, on_s: float, fetches: f
     """What queues of one kind cost. A message is fetched and deleted; pollers ask in vain."""
     return [
         Line(f"{kind}: your requests", amounts[kind], price),
-        Line(f"{kind}: a trigger's polls", POLLERS * on_s / LONG_POLL_S, price, True),
+        Line(f"{kind}: a trigger's polls", prices.idle_polls(on_s), price, True),
         Line(f"{kind}: its receives and deletes", 2 * fetches, price, True),
     ]
