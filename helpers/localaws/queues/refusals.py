@@ -239,7 +239,7 @@ def check_attribute(name: str, attribute: dict[str, Any]) -> None:
             f"Can't cast the value of message (user) attribute '{name}' to a number."
         )
     if isinstance(value, str) and ILLEGAL_CHARACTERS.search(value):
-        raise illegal_characters()
+        raise InvalidParameterValue(illegal_characters().message)  # DF-12: not as in a body
 
 
 def check_system_attributes(attributes: dict[str, Any]) -> None:
