@@ -14,17 +14,18 @@ import aioboto3
 
 
 async def receive(sqs: Any, url: str) -> list[str]:
-    """The bodies of up to ten messages, which are deleted."""
+    """The body of one message, which is deleted, in a list; empty if none comes."""
     answer = await sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, WaitTimeSeconds=20)
-    for message in answer["Messages"]:
+    for message in answer.get("Messages", []):
         await sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return [message["Body"] for message in answer["Messages"]]
+    return [message["Body"] for message in answer.get("Messages", [])]
 
 
 async def main(name: str) -> None:
     async with aioboto3.Session().client("sqs") as sqs:
         url = (await sqs.create_queue(QueueName=name))["QueueUrl"]
         polls = [asyncio.create_task(receive(sqs, url)) for _ in range(2)]
+        await asyncio.sleep(1)  # by now both wait
         await sqs.send_message_batch(
             QueueUrl=url, Entries=[{"Id": body, "MessageBody": body} for body in ("one", "two")]
         )
