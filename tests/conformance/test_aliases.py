@@ -195,6 +195,15 @@ def test_DF_15_permissions_of_a_function_and_of_its_alias(aws) -> None:
     of_alias = allow(aws, name, "s3", "s3.amazonaws.com", Qualifier="shared")
     assert of_alias["Resource"] == arn_of(aws, name, "shared")
     assert policy(aws, name, Qualifier="shared") == [of_alias]
+    alias = {"FunctionName": name, "Name": "shared"}
+    shown = aws.lambda_.get_policy(FunctionName=name, Qualifier="shared")
+    assert shown["RevisionId"] == aws.lambda_.get_alias(**alias)["RevisionId"]
+    assert aws.lambda_.get_policy(FunctionName=name)["RevisionId"] == revision(aws, name)
+    aws.lambda_.delete_alias(**alias)
+    aws.lambda_.create_alias(**alias, FunctionVersion="1")
+    text = "The resource you requested does not exist."
+    refused = refusal(aws.lambda_.get_policy, FunctionName=name, Qualifier="shared")
+    assert refused == (404, NOT_FOUND, text)
 
 
 def test_DF_15_refused_permissions(aws, name) -> None:
@@ -229,6 +238,10 @@ def test_DF_15_refused_permissions(aws, name) -> None:
         400,
         INVALID,
         "We currently do not support adding policies for $LATEST.",
+    )
+    assert refused(StatementId="other", RevisionId="0" * 8)[:2] == (
+        412,
+        "PreconditionFailedException",
     )
     missing = arn_of(aws, name, "missing")
     text = f"Cannot find alias arn: {missing}"

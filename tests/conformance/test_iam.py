@@ -134,8 +134,9 @@ def test_a_trust_policy_that_is_none(aws, document):
     assert refused[:2] == (400, "MalformedPolicyDocument")
 
 
-def test_DF_05_a_trust_policy_without_a_version(aws):
-    document = {"Statement": steps.TRUST_POLICY["Statement"]}
+@pytest.mark.parametrize("version", [{}, {"Version": "2008-10-17"}], ids=["none", "older"])
+def test_DF_05_a_trust_policy_without_a_version(aws, version):
+    document = {**version, "Statement": steps.TRUST_POLICY["Statement"]}
     name = unique("role")
     aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))
     aws.later(aws.delete_role, name)

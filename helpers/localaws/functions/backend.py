@@ -176,6 +176,7 @@ class Backend(moto_simple.LambdaSimpleBackend):
                     return  # LS-086: an unknown qualifier is silently accepted
             super().delete_function(name, qualifier)
             self.event_settings.forget(function, qualifier)
+            function.of_all_versions.policies.pop(qualifier, None)
         self._executor.retire(function.function_arn)
 
     # -- aliases -----------------------------------------------------------------------
@@ -196,7 +197,7 @@ class Backend(moto_simple.LambdaSimpleBackend):
             if qualifier and not qualifier.isdecimal():
                 raise UnknownAliasException(error.message.partition(": ")[2]) from None
             raise
-        return function.policy_of(qualifier)
+        return function.policy_of(qualifier, self._lambdas.find_alias(name, qualifier))
 
     def _get_resource_by_arn(self, arn: str) -> Any:
         kind, name = rules.split_taggable(arn)
@@ -222,6 +223,11 @@ class Backend(moto_simple.LambdaSimpleBackend):
     def publish_layer_version(self, spec: dict[str, Any]) -> Any:
         rules.check_code(self.account_id, self.partition, spec["Content"])
         return super().publish_layer_version(spec)
+
+    def delete_alias(self, name: str, function_name: str) -> None:
+        with self._changes:
+            super().delete_alias(name, function_name)
+            self.get_function(function_name).of_all_versions.policies.pop(name, None)
 
     # -- triggers: by these names moto's answers and its CloudFormation call ------------
 

@@ -19,7 +19,7 @@ from moto.awslambda.exceptions import (
 
 from helpers.localaws.common import arns
 from helpers.localaws.common.errors import precondition_failed
-from helpers.localaws.functions.policy import FunctionPolicy
+from helpers.localaws.functions.policy import FunctionPolicy, Parent
 from helpers.localaws.runtime.model import FunctionVersion
 
 PENDING_S = 0.5  # AWS needs a second or two
@@ -108,11 +108,14 @@ class Function(moto_lambda.LambdaFunction):
                 "GetFunction/GetAlias API to retrieve the latest Revision Id"
             )
 
-    def policy_of(self, qualifier: str | None) -> FunctionPolicy:
-        """Who else may use the function, or the version or alias of it that is meant."""
+    def policy_of(self, qualifier: str | None, parent: Parent | None = None) -> FunctionPolicy:
+        """Who else may use the function, or the version or alias of it that is meant.
+
+        `parent`: that version or alias.
+        """
         policies = self.of_all_versions.policies
         arn = arns.qualified(arns.unqualified(self.function_arn), qualifier)
-        return policies.setdefault(qualifier, FunctionPolicy(self, arn))
+        return policies.setdefault(qualifier, FunctionPolicy(parent or self, arn))
 
     # -- what is shown -----------------------------------------------------------------
 
@@ -241,6 +244,10 @@ class Alias(moto_lambda.LambdaAlias):
         if not self.weights:
             del shown["RoutingConfig"]
         return shown
+
+    def touch(self) -> None:
+        """A new revision, after a change."""
+        self.revision_id = str(uuid.uuid4())
 
     @property
     def weights(self) -> dict[str, float]:

@@ -14,6 +14,7 @@ from moto.awslambda.exceptions import (
 from moto.awslambda.policy import Policy
 
 from helpers.localaws.common.errors import conflict, not_found, precondition_failed
+from helpers.localaws.common.moto_patches import WorkedOut
 from helpers.localaws.functions import refusals as rules
 
 ACCOUNT = re.compile(r"\d{12}")
@@ -28,8 +29,10 @@ CONDITIONS = (
 
 
 class Parent(Protocol):
-    """The function that a policy belongs to."""
+    """The function, version or alias that a policy belongs to, and whose revisions it shares."""
 
+    @property
+    def revision_id(self) -> str: ...
     def touch(self) -> None: ...
 
 
@@ -41,6 +44,11 @@ class FunctionPolicy(Policy):
     def __init__(self, parent: Parent, arn: str) -> None:
         super().__init__(parent)
         self._arn = arn
+
+    @WorkedOut
+    def revision(self) -> str:
+        """It is the parent's, as AWS shows it; moto's policies have their own."""
+        return self.parent.revision_id
 
     def add_statement(self, raw: str, qualifier: str | None = None) -> tuple[Any, str]:
         """As moto's CloudFormation adds one."""
@@ -70,7 +78,7 @@ class FunctionPolicy(Policy):
             **conditions(wanted),
         }
         self.statements.append(statement)
-        self._changed()
+        self.parent.touch()
         return statement
 
     def del_statement(self, sid: str, revision: str | None = None) -> None:
@@ -82,7 +90,7 @@ class FunctionPolicy(Policy):
         if len(left) == len(self.statements):
             raise not_found(f"Statement {sid} is not found in resource policy.")
         self.statements = left
-        self._changed()
+        self.parent.touch()
 
     def _check_revision(self, revision: str | None) -> None:
         if revision and revision != self.revision:
@@ -90,10 +98,6 @@ class FunctionPolicy(Policy):
                 "The Revision Id provided does not match the latest Revision Id. Call the "
                 "GetPolicy API to retrieve the latest Revision Id"
             )
-
-    def _changed(self) -> None:
-        self.revision = str(uuid.uuid4())
-        self.parent.touch()
 
 
 def principal(given: str) -> dict[str, str] | str:

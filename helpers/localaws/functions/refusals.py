@@ -137,7 +137,7 @@ def check_alias_name(name: str) -> None:
 
 
 def check_pattern(value: str, where: str, pattern: str) -> None:
-    if not re.fullmatch(pattern, value):
+    if not re.fullmatch(pattern, str(value)):
         raise violation(value, where, f"{PATTERN_WORDS}{pattern}")
 
 
@@ -174,8 +174,15 @@ def check_weights(version: str, weights: dict[str, float]) -> None:
 def check_permission(wanted: dict[str, Any]) -> None:
     """The texts that AddPermission is given (DF-15)."""
     for name, pattern in PERMISSION_PATTERNS.items():
-        if name in wanted:
-            check_pattern(wanted[name], f"{name[0].lower()}{name[1:]}", pattern)
+        where = f"{name[0].lower()}{name[1:]}"
+        if wanted.get(name) is not None:
+            check_pattern(wanted[name], where, pattern)
+        elif name != "SourceAccount":
+            raise LambdaClientError(
+                "ValidationException",
+                f"1 validation error detected: Value null at '{where}' failed to satisfy "
+                "constraint: Member must not be null",
+            )
 
 
 def check_tags(tags: dict[str, str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import random
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -65,9 +64,13 @@ class Storage(moto_lambda.LambdaStorage):
         """The function that a call runs: of an alias with weights one version by chance."""
         name, qualifier = self.split_name(given, qualifier)
         function = self.get_function_by_name_with_qualifier(name, qualifier)
-        alias = self._get_function_aliases(name).get(qualifier) if qualifier else None
+        alias = self.find_alias(name, qualifier)
         chosen = alias.choose(random.random()) if alias else str(function.version)
         return self._get_version(name, chosen) or function
+
+    def find_alias(self, name: str, qualifier: str | None) -> Alias | None:
+        """The alias that a qualifier means; None if it means a version, or there is none."""
+        return self._get_function_aliases(name).get(qualifier) if qualifier else None
 
     def publish_version(self, name_or_arn: str, description: str = "") -> Function:
         """A new version, or the last one if $LATEST has not changed since then."""
@@ -121,7 +124,7 @@ class Storage(moto_lambda.LambdaStorage):
             raise not_found(f"Alias not found: {self._alias_arn(bare, name)}") from None
         self._check_routing(bare, version, routing_config)
         alias = super().update_alias(name, bare, function_version, description, routing_config)
-        alias.revision_id = str(uuid.uuid4())
+        alias.touch()
         return alias
 
     def _alias_arn(self, function_name: str, name: str) -> str:

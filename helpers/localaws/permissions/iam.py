@@ -26,6 +26,7 @@ from helpers.localaws.common.clean_refusals import CleanRefusals
 from helpers.localaws.common.moto_patches import WorkedOut, put_in_place
 from helpers.localaws.permissions.simulation import simulate
 
+OLDER = "2008-10-17"
 ROLE_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 
 
@@ -102,13 +103,16 @@ def check_policy_arn(policy_arn: str) -> None:
 
 
 def check_trust_policy(document: str) -> None:
-    """moto checks a trust policy only when it is changed, and wants a version in it (DF-05)."""
+    """moto checks a trust policy only when it is changed, and wants the newer version (DF-05).
+
+    IAM User Guide, "IAM JSON policy elements: Version": the older one holds where none is said.
+    """
     try:
         policy = json.loads(document)
     except ValueError:
         raise MalformedPolicyDocument("This policy contains invalid Json") from None
-    if isinstance(policy, dict):
-        document = json.dumps({"Version": "2012-10-17", **policy})
+    if isinstance(policy, dict) and policy.get("Version", OLDER) == OLDER:
+        document = json.dumps({**policy, "Version": "2012-10-17"})
     IAMTrustPolicyDocumentValidator(document).validate()
 
 
