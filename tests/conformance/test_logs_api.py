@@ -126,6 +126,30 @@ def test_filter_patterns_for_text(aws, group, pattern, expected):
     assert found(aws, logGroupName=group, filterPattern=pattern) == expected
 
 
+def test_LS_139_names_of_groups_and_streams(aws, group):
+    for call, given in (
+        (aws.logs.create_log_group, {"logGroupName": "a" * 513}),
+        (aws.logs.create_log_stream, {"logGroupName": group, "logStreamName": "a" * 513}),
+    ):
+        text = "Invalid LogGroup or LogStream, both must have length less than or equal to 512."
+        assert refusal(call, **given) == (400, "InvalidParameterException", text)
+    for call, given, parameter, value, pattern in (
+        (
+            *(aws.logs.create_log_group, {"logGroupName": "a b"}),
+            *("logGroupName", "a b", r"[\.\-_/#A-Za-z0-9]+"),
+        ),
+        (
+            *(aws.logs.create_log_stream, {"logGroupName": group, "logStreamName": "a:b"}),
+            *("logStreamName", "a:b", "[^:*]*"),
+        ),
+    ):
+        text = (
+            f"1 validation error detected: Value '{value}' at '{parameter}' failed to satisfy "
+            f"constraint: Member must satisfy regular expression pattern: {pattern}"
+        )
+        assert refusal(call, **given) == (400, "InvalidParameterException", text)
+
+
 def test_DF_16_log_groups_by_a_part_of_their_names(aws, group):
     part = group.rpartition("-")[2]
     found = poll(

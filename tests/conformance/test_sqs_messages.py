@@ -129,6 +129,26 @@ def test_LS_057_changing_visibility(aws) -> None:
     assert aws.receive(url) == []
 
 
+@pytest.mark.parametrize(
+    ("seconds", "reason"),
+    [
+        (43_201, "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]."),
+        (-1, "Must be >= 0 and <= 43200, if provided."),
+    ],
+)
+def test_no_message_is_hidden_for_more_than_twelve_hours(aws, seconds, reason) -> None:
+    url, _ = aws.queue()
+    aws.sqs.send_message(QueueUrl=url, MessageBody="x")
+    [message] = aws.receive(url)
+    handle = {"ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": seconds}
+    text = f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: {reason}"
+    refused = refusal(aws.sqs.change_message_visibility, QueueUrl=url, **handle)
+    assert refused == (400, "InvalidParameterValue", text)
+    entries = [{"Id": "a", **handle}]
+    answer = aws.sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+    assert [each["Message"] for each in answer["Failed"]] == [text]
+
+
 def test_LS_058_delete_is_idempotent(aws) -> None:
     url, _ = aws.queue()
     aws.sqs.send_message(QueueUrl=url, MessageBody="x")

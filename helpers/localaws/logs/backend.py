@@ -25,6 +25,8 @@ from helpers.localaws.queues.message_store import now_ms
 NO_STREAM = "The specified log stream does not exist."
 STANDARD = "STANDARD"  # the class of a log group
 NOT_BY_PATTERN = ("storedBytes", "deletionProtectionEnabled")
+MAX_NAME = 512
+GROUP_NAME, STREAM_NAME = r"[\.\-_/#A-Za-z0-9]+", "[^:*]*"
 TERM = re.compile(r'([?-]?)("(?:[^"\\]|\\.)*"|\S+)')
 
 
@@ -61,6 +63,22 @@ def fits(name: str, pattern: str) -> bool:
     """
     wanted = pattern.removeprefix("^")
     return name.startswith(wanted) if pattern != wanted else wanted in name
+
+
+def check_name(parameter: str, name: str, pattern: str) -> None:
+    """The name of a new group or stream (LS-139).
+
+    The first text is recorded, the second one reported: aws/aws-embedded-metrics-java #65 and
+    j256/cloudwatch-logback-appender #34.
+    """
+    if len(name) > MAX_NAME:
+        raise InvalidParameterException(
+            "Invalid LogGroup or LogStream, both must have length less than or equal to "
+            f"{MAX_NAME}."
+        )
+    if not re.fullmatch(pattern, name):
+        constraint = f"Member must satisfy regular expression pattern: {pattern}"
+        raise InvalidParameterException(constraint=constraint, parameter=parameter, value=name)
 
 
 class ByName(dict[str, Any]):
@@ -113,6 +131,7 @@ class Backend(moto_logs.LogsBackend):
     def create_log_group(
         self, log_group_name: str, tags: dict[str, str], **named: Any
     ) -> moto_logs.LogGroup:
+        check_name("logGroupName", log_group_name, GROUP_NAME)
         with self._lock:
             group = super().create_log_group(log_group_name, tags, **named)
             group.streams = ByName(NO_STREAM)
@@ -128,6 +147,7 @@ class Backend(moto_logs.LogsBackend):
             super().delete_log_group(log_group_name)
 
     def create_log_stream(self, log_group_name: str, log_stream_name: str) -> None:
+        check_name("logStreamName", log_stream_name, STREAM_NAME)
         with self._lock:
             try:
                 super().create_log_stream(log_group_name, log_stream_name)
