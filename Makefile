@@ -87,7 +87,8 @@ foreign: setup $(FOREIGN)/.ready
 $(FOREIGN)/.ready: tests/foreign/requirements.lock tests/foreign/package-lock.json
 	@$(PYTHON) -m venv $(FOREIGN)
 	@$(FOREIGN)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	@npm --prefix tests/foreign ci --silent --no-audit --no-fund
+	@cp tests/foreign/package.json tests/foreign/package-lock.json $(FOREIGN)
+	@npm --prefix $(FOREIGN) ci --silent --no-audit --no-fund
 	@touch $@
 
 # Pin the newest versions of everything that pyproject.toml names.
@@ -108,4 +109,4 @@ format: setup
 
 clean:
 	-$(BIN)/python -m helpers.localaws stop
-	rm -rf $(VENV) $(BENCH) $(FOREIGN) tests/foreign/node_modules
+	rm -rf $(VENV) $(BENCH) $(FOREIGN)

@@ -1,7 +1,7 @@
 """`make foreign`: clients that nobody here wrote do what they are made for, on a local AWS.
 
-They live in environments of their own: pip's in `.venv-foreign`, npm's in `node_modules` beside
-this file. `make test` does not look for tests in a file of this name.
+They live in an environment of their own, `.venv-foreign`, with what pip and npm have installed.
+`make test` does not look for tests in a file of this name.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def run(aws: Aws, *command: object) -> str:
     key = access_keys[aws.endpoint_url]
     variables = {
         "PATH": os.environ["PATH"],
+        "NODE_PATH": str(BIN.parent / "node_modules"),
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "AWS_ACCESS_KEY_ID": key.id,
         "AWS_SECRET_ACCESS_KEY": key.secret,
@@ -75,7 +76,7 @@ def package(tmp_path) -> Path:
 
 
 def test_the_sdk_for_javascript(aws, package) -> None:
-    seen = json.loads(run(aws, "node", "sdk.mjs", unique("js"), aws.role, package))
+    seen = json.loads(run(aws, "node", "sdk.cjs", unique("js"), aws.role, package))
     assert seen == {
         "refusal": ["QueueDoesNotExist", 400],
         "answer": 0,
