@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
+FOREIGN := .venv-foreign
 # Every Python program of the environment finds this folder, and with it `helpers`.
 FIND_HELPERS := import os, pathlib, sysconfig; \
   pathlib.Path(sysconfig.get_path("purelib"), "course.pth").write_text(os.getcwd() + "\n")
@@ -19,7 +20,7 @@ export SQS_COURSE_PROFILE := $(or $(PROFILE),$(SQS_COURSE_PROFILE))
 export SQS_COURSE_SEED := $(or $(SEED),$(SQS_COURSE_SEED))
 export SQS_COURSE_SCALE := $(or $(SCALE),$(SQS_COURSE_SCALE))
 
-.PHONY: lab test setup notebooks rehearse policies ledger bench lock format clean
+.PHONY: lab test setup notebooks rehearse policies ledger bench foreign lock format clean
 
 lab: setup
 	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT)) \
@@ -79,6 +80,17 @@ $(BENCH)/.ready: tests/bench/requirements.lock
 	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+# Let clients that nobody here wrote use a local AWS. Node.js has to be there.
+foreign: setup $(FOREIGN)/.ready
+	$(BIN)/python -m pytest -n 0 tests/foreign/clients.py
+
+$(FOREIGN)/.ready: tests/foreign/requirements.lock tests/foreign/package-lock.json
+	@$(PYTHON) -m venv $(FOREIGN)
+	@$(FOREIGN)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@cp tests/foreign/package.json tests/foreign/package-lock.json $(FOREIGN)
+	@npm --prefix $(FOREIGN) ci --silent --no-audit --no-fund
+	@touch $@
+
 # Pin the newest versions of everything that pyproject.toml names.
 lock:
 	uv pip compile pyproject.toml --group test --universal --python-version 3.11 --upgrade \
@@ -86,6 +98,10 @@ lock:
 	uv pip compile tests/bench/requirements.in --universal --python-version 3.11 --upgrade \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet \
 	  -o tests/bench/requirements.lock
+	uv pip compile tests/foreign/requirements.in --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --custom-compile-command "make lock" --quiet \
+	  -o tests/foreign/requirements.lock
+	npm --prefix tests/foreign update --package-lock-only --silent --no-audit --no-fund
 
 format: setup
 	$(BIN)/ruff check --fix .
@@ -93,4 +109,4 @@ format: setup
 
 clean:
 	-$(BIN)/python -m helpers.localaws stop
-	rm -rf $(VENV) $(BENCH)
+	rm -rf $(VENV) $(BENCH) $(FOREIGN)
