@@ -38,7 +38,7 @@ def markup(site: Path, work: Path) -> str:
     html = "\n".join(map(str, trees))
     options = ["--wrap=none", "--extract-media=media", "--syntax-highlighting=idiomatic"]
     body = pypandoc.convert_text(html, "typst", "html", extra_args=options, cworkdir=str(work))
-    alts = [picture["alt"] for tree in trees for picture in tree.find_all("img")]
+    alts = [str(picture["alt"]) for tree in trees for picture in tree.find_all("img")]
     return f'#import "booklet.typ": booklet\n#show: booklet\n{with_alts(body, alts)}'
 
 
@@ -56,20 +56,20 @@ def chapters(site: Path) -> Iterator[BeautifulSoup]:
     inside = {page.file: page.name for page in shown}
     for page in shown:
         tree = content(page, files_on_site())
-        tree.h1.string = f"{page.number} {page.title}".strip()
+        for title in tree.find_all("h1"):
+            title.string = f"{page.number} {page.title}".strip()
         for tag in tree.find_all(True):
             for_paper(tag, page, inside, site)
         yield tree
 
 
 def for_paper(tag: Tag, page: Page, inside: dict[str, str], site: Path) -> None:
-    change = CHANGES.get(tag.name)
-    if change:
-        change(tag, set(tag.get("class", [])))
+    if change := CHANGES.get(tag.name):
+        change(tag, set(tag.get_attribute_list("class")))
     if tag.name == "a":
         stay_inside(tag, page, inside)
-    if tag.name == "img" and tag["src"].startswith("img/"):
-        tag["src"] = str(site / tag["src"])
+    if tag.name == "img" and (source := str(tag["src"])).startswith("img/"):
+        tag["src"] = str(site / source)
     if "id" in tag.attrs:
         tag["id"] = page.name if tag.name == "h1" else f"{page.name}-{tag['id']}"
 
@@ -89,8 +89,8 @@ def plain_code(code: Tag, kinds: set[str]) -> None:
 
 
 def strong_head(cell: Tag, _: set[str]) -> None:
-    if cell.string:
-        cell.string.wrap(BeautifulSoup().new_tag("strong"))
+    for text in cell.find_all(string=True):
+        text.wrap(BeautifulSoup().new_tag("strong"))
 
 
 def line_to_write_on(field: Tag, _: set[str]) -> None:
@@ -115,7 +115,7 @@ CHANGES: dict[str, Change] = {
 
 def stay_inside(link: Tag, page: Page, inside: dict[str, str]) -> None:
     """A link to another page is one to another chapter, if that is in the booklet."""
-    file, hash_, anchor = link.get("href", "").partition("#")
+    file, hash_, anchor = str(link.get("href", "")).partition("#")
     name = inside.get(file) if file else page.name
     if name:
         link["href"] = f"#{name}-{anchor}" if hash_ else f"#{name}"

@@ -8,6 +8,7 @@ are served from this computer, and whatever they want from another is refused an
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import shutil
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from docs.site.build import PICTURES
+from docs.site.build import PICTURES, chart
 from docs.site.pages import ROOT
 
 SITE = ROOT / "site"
@@ -106,11 +107,13 @@ def stumbles(page: Page) -> list[str]:
 
 
 def pictures() -> int:
-    """Store what the README shows of a lesson."""
+    """Store what the README shows: a chart as a notebook holds it, and a lesson as it is read."""
+    (PICTURES / "chart.png").write_bytes(base64.b64decode(chart().data["image/png"]))
     with opened() as (browser, address):
-        size = {"width": 1200, "height": 760}
+        size = {"width": 1100, "height": 700}
         page = browser.new_page(color_scheme="light", viewport=size)
         page.goto(f"{address}/{LESSON}#The-kitchen-takes-an-order")
+        page.locator(".guess input").first.fill("b")
         page.locator("details.fold").first.evaluate("fold => { fold.open = true }")
         page.screenshot(path=PICTURES / "lesson.png")
     return 0

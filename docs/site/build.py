@@ -17,7 +17,7 @@ from docs.site.pages import FIRST, ROOT, Page
 
 PICTURES = ROOT / "docs" / "img"
 ABOUT_FAILURE = "08_retries"
-CHART = "Life-lines"  # what the landing page shows of that lesson
+CHART = "A bad message in a batch"  # what is shown of that lesson at the beginning
 
 
 def write_site(folder: Path, repository: str = "") -> None:
@@ -79,18 +79,27 @@ def of_page(page: Page, lessons: list[Page], repository: str) -> dict[str, Any]:
 
 def landing(lessons: list[Page]) -> dict[str, Any]:
     steps = [page for page in lessons if page.file in pages.steps()]
-    retries = next(page for page in lessons if page.name == ABOUT_FAILURE)
     first = next(page for page in lessons if page.name == FIRST)
     return {
         "title": "Amazon SQS → AWS Lambda: a course in notebooks",
         "kind": "index",
+        "file": "index.html",
         "lessons": lessons,
         "steps": steps,
         "others": [page for page in lessons if page not in steps and page != first],
-        "retries": retries,
-        "chart": next(each for each in pictures(retries) if says(each).startswith(CHART)),
+        "retries": about_failure(),
+        "chart": chart(),
         "pipeline_alt": alt_of_pipeline(first),
     }
+
+
+def about_failure() -> Page:
+    return next(page for page in pages.lessons() if page.name == ABOUT_FAILURE)
+
+
+def chart() -> NotebookNode:
+    """The chart that the landing page and the README show, as it is stored."""
+    return next(each for each in pictures(about_failure()) if says(each).startswith(CHART))
 
 
 def pictures(page: Page) -> Iterator[NotebookNode]:

@@ -28,7 +28,7 @@ def templates() -> Environment:
     )
     highlight = Highlight2HTML(pygments_lexer="python")
     environment.filters |= {
-        "markdown": lambda text: Markup(markdown2html_mistune(text)),
+        "markdown": lambda text: Markup(markdown2html_mistune(str(text))),
         "python": lambda code: Markup(highlight(code)),
         "ansi": lambda text: Markup(ansi2html(text)),
         "asked_for": asked_for,
@@ -111,7 +111,7 @@ def leave_out_styles(tree: BeautifulSoup) -> None:
 def point(tag: Tag, page: Page, on_site: dict[Path, str], repository: str) -> None:
     """Let a link or a picture lead to a file of the site instead of one of the course."""
     attribute = "href" if tag.name == "a" else "src"
-    address, hash_, anchor = tag.get(attribute, "").partition("#")
+    address, hash_, anchor = str(tag.get(attribute, "")).partition("#")
     if not address or ":" in address:
         return
     path = Path(os.path.normpath(page.source.parent / address))

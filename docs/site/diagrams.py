@@ -12,13 +12,17 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from docs.site.build import PICTURES
 from helpers.charts.style import BLUE, GREEN, GREY, ORANGE, PURPLE, STYLE, VERMILION, WIDTH_IN
 
-SAME_EACH_TIME = {"svg.hashsalt": "course", "svg.fonttype": "path"}
+ARROW: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 17, "color": "black"}
+ARROW |= {"linewidth": 1.7}
+LABEL: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 11}
+SAME_EACH_TIME: dict[Any, Any] = {"svg.hashsalt": "course", "svg.fonttype": "path"}
 HEIGHT_IN = 0.72
 
 
@@ -44,9 +48,9 @@ def canvas(height_in: float) -> tuple[Figure, Axes]:
 
 def draw(axes: Axes, box: Box) -> None:
     corner = (box.x - box.width / 2, box.y - HEIGHT_IN / 2)
-    shape = {"boxstyle": "round,pad=0,rounding_size=0.1", "linewidth": 2}
-    tint = {"facecolor": (*matplotlib.colors.to_rgb(box.colour), 0.13), "edgecolor": box.colour}
-    axes.add_patch(FancyBboxPatch(corner, box.width, HEIGHT_IN, **shape, **tint))
+    look: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=0.1", "linewidth": 2}
+    look |= {"facecolor": (*to_rgb(box.colour), 0.13), "edgecolor": box.colour}
+    axes.add_patch(FancyBboxPatch(corner, box.width, HEIGHT_IN, **look))
     lift = 0.14 if box.about else 0
     axes.text(box.x, box.y + lift, box.name, ha="center", va="center", fontweight="bold")
     axes.text(box.x, box.y - 0.16, box.about, ha="center", va="center", fontsize=10.5, color=GREY)
@@ -55,17 +59,21 @@ def draw(axes: Axes, box: Box) -> None:
 
 
 def number_at(axes: Axes, x: float, y: float, step: int) -> None:
-    mark = {"boxstyle": "circle,pad=0.25", "facecolor": "black", "edgecolor": "white"}
+    mark: dict[str, Any] = {
+        "boxstyle": "circle,pad=0.25",
+        "facecolor": "black",
+        "edgecolor": "white",
+    }
     axes.text(x, y, str(step), ha="center", va="center", color="white", fontsize=11, bbox=mark)
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], **look: Any) -> None:
-    look = {"arrowstyle": "-|>", "mutation_scale": 17, "linewidth": 1.7, "color": "black"} | look
+    look = ARROW | look
     axes.add_patch(FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, **look))
 
 
 def label(axes: Axes, x: float, y: float, text: str, **look: Any) -> None:
-    axes.text(x, y, text, **({"ha": "center", "va": "center", "fontsize": 11} | look))
+    axes.text(x, y, text, **(LABEL | look))
 
 
 def pipeline() -> Figure:

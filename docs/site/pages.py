@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,12 +41,14 @@ class Page:
         """The Markdown that it begins with; of a guide, all of it."""
         if not self.is_lesson:
             return self.source.read_text(encoding="utf-8")
-        cells = json.loads(self.source.read_text(encoding="utf-8"))["cells"]
-        return "".join(cells[0]["source"])
+        return str(self.notebook.cells[0].source)
 
     @property
     def title(self) -> str:
-        return re.search(r"^# (.+)", self.head, re.M)[1]
+        """Its first heading. Raises ValueError when it begins with none."""
+        if found := re.search(r"^# (.+)", self.head, re.M):
+            return found[1]
+        raise ValueError(f"{self.source.name} has no title: its text must begin with '# ' and one.")
 
     @property
     def number(self) -> str:
