@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
+import re
 import shutil
 import sys
 import threading
@@ -51,6 +53,7 @@ def opened() -> Iterator[tuple[Browser, str]]:
     """A browser, and the address of the site."""
     installed = next(filter(None, map(shutil.which, BROWSERS)), None)
     with served(SITE) as address, sync_playwright() as playwright:
+        # Without its sandbox, which containers and root do not have: the pages are our own.
         browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
         yield browser, address
         browser.close()
@@ -64,20 +67,18 @@ def look() -> int:
     """Print what axe finds, and what was wanted from other hosts; how much that is."""
     found: list[str] = []
     with opened() as (browser, address):
-        for scheme in LOOKS:
-            for device, width in WIDTHS.items():
-                size = {"width": width, "height": 900}
-                context = browser.new_context(color_scheme=scheme, viewport=size)
-                page = context.new_page()
-                page.on("request", partial(tell_strangers, address=address, found=found))
-                for name in pages():
-                    page.goto(f"{address}/{name}")
-                    if name == "search.html":
-                        search(page)
-                    found += [f"{name} ({scheme}, {device}): {each}" for each in stumbles(page)]
-                context.close()
-    print(*found, f"{len(pages())} pages, each in light and dark, on a laptop and on a phone: "
-          f"{len(found) or 'nothing'} found.", sep="\n")  # fmt: skip
+        for scheme, (device, width) in itertools.product(LOOKS, WIDTHS.items()):
+            size = {"width": width, "height": 900}
+            page = browser.new_page(color_scheme=scheme, viewport=size)
+            page.on("request", partial(tell_strangers, address=address, found=found))
+            for name in pages():
+                page.goto(f"{address}/{name}")
+                found += [f"{name} ({scheme}, {device}): {each}" for each in stumbles(page, name)]
+            page.close()
+    for each in found:
+        print(each)
+    many = f"{len(found) or 'nothing'} found"
+    print(f"{len(pages())} pages, in light and dark, wide and narrow: {many}.")
     return len(found)
 
 
@@ -93,8 +94,12 @@ def search(page: Page) -> None:
     page.wait_for_selector("#results a[href*='08_retries.html']")
 
 
-def stumbles(page: Page) -> list[str]:
+def stumbles(page: Page, name: str) -> list[str]:
     """What axe says against a page with all its folds open; its rules of good practice too."""
+    if name == "search.html":
+        search(page)
+    if name == "sheet.html" and len(re.findall(rb"/Type /Page\b", printed(page))) != 2:
+        return ["does not fit two printed pages"]
     page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true })")
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         return ["wider than the screen"]
@@ -104,6 +109,11 @@ def stumbles(page: Page) -> list[str]:
         for each in violations
         for node in each["nodes"]
     ]
+
+
+def printed(page: Page) -> bytes:
+    paper: bytes = page.pdf(prefer_css_page_size=True)
+    return paper
 
 
 def pictures() -> int:

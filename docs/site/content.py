@@ -99,6 +99,8 @@ def open_tables(tree: BeautifulSoup) -> None:
 def draw_boxes(tree: BeautifulSoup) -> None:
     """A box to tick is for paper: here nobody can, and who hears of it hears no name."""
     for box in tree.select("input[type=checkbox]"):
+        for item in box.find_parents("li")[:1]:
+            item["class"] = "box"
         box.replace_with("☐ ")
 
 

@@ -16,11 +16,15 @@ async function show() {
 function entry(page) {
   const item = document.createElement("li");
   item.append(link(page.meta.title, page.url, "h2"));
-  const parts = page.sub_results.filter((each) => each.title !== page.meta.title).slice(0, 3);
+  const parts = page.sub_results.filter((each) => each.title !== page.meta.title)
+    .sort((one, other) => weight(other) - weight(one)).slice(0, 3);
   if (!parts.length) item.append(excerpt(page.excerpt));
   for (const part of parts) item.append(link(part.title, part.url, "h3"), excerpt(part.excerpt));
   return item;
 }
+
+// How much of what is looked for is in a part of a page: words in text count more than those in code.
+const weight = (part) => part.weighted_locations.reduce((sum, each) => sum + each.balanced_score, 0);
 
 function link(text, url, level) {
   const heading = document.createElement(level);
