@@ -14,7 +14,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from nbconvert.filters import markdown2html_mistune
 
-from docs.site import build, diagrams, pages
+from docs.site import build, diagrams, pages, paper
 from docs.site.blocks import blocks
 from docs.site.content import content
 from docs.site.pages import Page
@@ -244,6 +244,42 @@ def test_links_to_other_files_lead_into_the_repository_if_it_is_known() -> None:
     assert "prices.py" in content(guide, {}).get_text()
     known = content(guide, {}, "https://example.com/course")
     assert known.find("a", href="https://example.com/course/blob/main/helpers/prices.py")
+
+
+# -- on paper ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def booklet() -> list[BeautifulSoup]:
+    return list(paper.chapters(Path("site")))
+
+
+def test_on_paper_nothing_is_folded_and_all_is_there(
+    booklet: list[BeautifulSoup], trees: dict[str, BeautifulSoup]
+) -> None:
+    assert len(booklet) == len(NAMES) + 3  # sheet, glossary, and what to do when it goes wrong
+    for chapter, page in zip(booklet, [*pages.lessons(), *pages.guides()], strict=False):
+        assert not chapter.find_all(["details", "input", "figure"])
+        words = squeezed(main_of(trees[page.file]).get_text()).split()[10:]
+        assert set(words) - set(squeezed(chapter.get_text()).split()) == set()
+
+
+def test_links_on_paper_stay_inside(booklet: list[BeautifulSoup]) -> None:
+    names = [tag["id"] for chapter in booklet for tag in chapter.find_all(id=True)]
+    links = [tag["href"] for chapter in booklet for tag in chapter.find_all("a", href=True)]
+    assert sorted(names) == sorted(set(names))
+    inside = {link.removeprefix("#") for link in links if not link.startswith("https://")}
+    assert len(inside) > len(NAMES)
+    assert inside - set(names) == set()
+
+
+def test_pictures_on_paper_get_their_words() -> None:
+    markup = '#box(image("a.png"))\nand #box(image("b.png"))'
+    assert paper.with_alts(markup, ["one", 'a "b"']) == (
+        '#box(image("a.png", alt: "one"))\nand #box(image("b.png", alt: "a \\"b\\""))'
+    )
+    with pytest.raises(ValueError, match="shorter"):
+        paper.with_alts(markup, ["one"])
 
 
 # -- the landing page and the README ----------------------------------------------------------

@@ -41,19 +41,13 @@ def render(repository: str = "") -> Iterator[tuple[str, str]]:
         "description": "A hands-on course on Amazon SQS and AWS Lambda, in notebooks.",
         "file": "", "sections": [], "before": None, "after": None, "content": "",
     }  # fmt: skip
-    render_with = environment().get_template
+    render_with = templates().get_template
     yield "index.html", render_with("index.html.j2").render(common | landing(lessons))
     search = {"title": "Search", "kind": "search", "file": "search.html"}
     yield "search.html", render_with("search.html.j2").render(common | search)
     for page in [*lessons, *guides]:
         shown = common | of_page(page, lessons, repository)
         yield page.file, render_with("page.html.j2").render(shown)
-
-
-def environment() -> Any:
-    made = templates()
-    made.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
-    return made
 
 
 def files_on_site() -> dict[Path, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
@@ -18,6 +19,7 @@ from docs.site.pages import ROOT, Page
 LINKS_ONLY = re.compile(r"[\s·]*")
 
 
+@cache
 def templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -32,6 +34,7 @@ def templates() -> Environment:
         "python": lambda code: Markup(highlight(code)),
         "ansi": lambda text: Markup(ansi2html(text)),
         "asked_for": asked_for,
+        "capitalize_first": lambda text: text[:1].upper() + text[1:],
     }
     return environment
 
