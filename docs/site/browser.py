@@ -91,7 +91,7 @@ def tell_strangers(request: object, address: str, found: list[str]) -> None:
 def search(page: Page) -> None:
     """Look for words of the lessons. Raises TimeoutError when they are not found."""
     page.fill("#words", "visibility timeout")
-    page.wait_for_selector("#results a[href*='08_retries.html']")
+    page.wait_for_selector("#results a[href*='_retries.html']")
 
 
 def stumbles(page: Page, name: str) -> list[str]:
@@ -118,7 +118,8 @@ def printed(page: Page) -> bytes:
 
 def pictures() -> int:
     """Store what the README shows: a chart as a notebook holds it, and a lesson as it is read."""
-    (PICTURES / "chart.png").write_bytes(base64.b64decode(chart().data["image/png"]))
+    _, picture = chart()
+    (PICTURES / "chart.png").write_bytes(base64.b64decode(picture.data["image/png"]))
     with opened() as (browser, address):
         size = {"width": 1100, "height": 700}
         page = browser.new_page(color_scheme="light", viewport=size)

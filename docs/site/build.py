@@ -16,8 +16,7 @@ from docs.site.content import content, templates
 from docs.site.pages import FIRST, ROOT, Page
 
 PICTURES = ROOT / "docs" / "img"
-ABOUT_FAILURE = "08_retries"
-CHART = "A bad message in a batch"  # what is shown of that lesson at the beginning
+CHART = "A bad message in a batch"  # the beginning of its sentence
 
 
 def write_site(folder: Path, repository: str = "") -> None:
@@ -74,6 +73,7 @@ def of_page(page: Page, lessons: list[Page], repository: str) -> dict[str, Any]:
 def landing(lessons: list[Page]) -> dict[str, Any]:
     steps = [page for page in lessons if page.file in pages.steps()]
     first = next(page for page in lessons if page.name == FIRST)
+    failing, picture = chart()
     return {
         "title": "Amazon SQS → AWS Lambda: a course in notebooks",
         "kind": "index",
@@ -81,19 +81,16 @@ def landing(lessons: list[Page]) -> dict[str, Any]:
         "lessons": lessons,
         "steps": steps,
         "others": [page for page in lessons if page not in steps and page != first],
-        "retries": about_failure(),
-        "chart": chart(),
+        "failing": failing,
+        "chart": picture,
         "pipeline_alt": alt_of_pipeline(first),
     }
 
 
-def about_failure() -> Page:
-    return next(page for page in pages.lessons() if page.name == ABOUT_FAILURE)
-
-
-def chart() -> NotebookNode:
-    """The chart that the landing page and the README show, as it is stored."""
-    return next(each for each in pictures(about_failure()) if says(each).startswith(CHART))
+def chart() -> tuple[Page, NotebookNode]:
+    """The chart that the landing page and the README show, as it is stored, and its lesson."""
+    stored = ((page, picture) for page in pages.lessons() for picture in pictures(page))
+    return next((page, picture) for page, picture in stored if says(picture).startswith(CHART))
 
 
 def pictures(page: Page) -> Iterator[NotebookNode]:
