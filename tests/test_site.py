@@ -182,7 +182,7 @@ def test_a_new_lesson_gets_a_page_of_its_own(
 ) -> None:
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
     new = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Sing it")])
-    nbformat.write(new, tmp_path / "notebooks" / "12_sing.ipynb")
+    nbformat.write(new, tmp_path / "notebooks" / "98_sing.ipynb")
     monkeypatch.setattr(pages, "ROOT", tmp_path)
     assert [page.title for page in pages.lessons()][-2:] == ["Sing it", "Clean up"]
 
