@@ -92,6 +92,7 @@ look: site
 $(BENCH)/.ready: tests/bench/requirements.lock
 $(SITE)/.ready: docs/site/requirements.lock
 $(BENCH)/.ready $(SITE)/.ready:
+	@echo "Making the environment $(@D); this takes a minute or two."
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
