@@ -25,10 +25,10 @@ NUMBERS = st.floats(0, 1e6, allow_nan=False)
 
 
 @pytest.fixture(autouse=True)
-def _now(monkeypatch) -> SimpleNamespace:
-    clock = SimpleNamespace(s=NOW_S)
-    monkeypatch.setattr(store_module.time, "time", lambda: clock.s)
-    return clock
+def clock(monkeypatch) -> SimpleNamespace:
+    made = SimpleNamespace(s=NOW_S)
+    monkeypatch.setattr(store_module.time, "time", lambda: made.s)
+    return made
 
 
 def point_of(given_values: list[float]) -> Point:
@@ -113,7 +113,11 @@ def test_a_value_counts_in_its_minute() -> None:
     for at in (59.9, 60, 119.9, 120):
         store.add(SOLD, "Count", 1.0, at_s=NOW_S + at)
     found = datapoints(store, SOLD, None, make_span(NOW_S, NOW_S + 600, 60))
-    assert [(each.start_s - NOW_S, each.point.count) for each in found] == [(0, 1), (60, 2), (120, 1)]
+    assert [(each.start_s - NOW_S, each.point.count) for each in found] == [
+        (0, 1),
+        (60, 2),
+        (120, 1),
+    ]
 
 
 def test_of_a_gauge_the_last_look_of_a_minute_counts() -> None:
@@ -134,12 +138,12 @@ def test_high_resolution_is_kept_by_the_second() -> None:
     }
 
 
-def test_old_points_are_dropped_and_an_empty_metric_is_none(_now) -> None:
+def test_old_points_are_dropped_and_an_empty_metric_is_none(clock) -> None:
     store = of_minutes([1.0])
     own = make_metric("AWS/SQS", "NumberOfMessagesSent")
     store.add(own, "Count", 1.0)
-    _now.s += store_module.KEEP_S + 60
-    store.forget_old(_now.s)
+    clock.s += store_module.KEEP_S + 60
+    store.forget_old(clock.s)
     assert store.metrics() == [SOLD]
     store.forget_old(NOW_S + store_module.KEEP_CUSTOM_S + 1)
     assert store.metrics() == []
@@ -225,7 +229,15 @@ def test_expressions(text: str, expected: dict[int, float]) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "m1 +", "m9", "FOO(m1)", "SELECT AVG(x) FROM y", 'SEARCH("x", "Sum")', "m1 if 1 else 2"),
+        *(
+            "",
+            "m1 +",
+            "m9",
+            "FOO(m1)",
+            "SELECT AVG(x) FROM y",
+            'SEARCH("x", "Sum")',
+            "m1 if 1 else 2",
+        ),
         *("[m1][0]", "m1.x", "__import__('os')", "SUM()", "FILL(m1)", "m1 < m2 < 3", "1 / 0"),
         *("ANOMALY_DETECTION_BAND(m1)", "'a'", "(" * 400 + "m1" + ")" * 400, "m1+" * 2_000 + "m1"),
     ],
@@ -274,7 +286,9 @@ def test_what_names_itself_and_what_is_no_series_is_refused(queries: list[dict])
 
 
 def summed(store: Store, name: str, *dimensions: tuple[str, str], of: str = "Sum") -> float | None:
-    metric = make_metric("AWS/Lambda" if "Queue" not in str(dimensions) else "AWS/SQS", name, dimensions)
+    metric = make_metric(
+        "AWS/Lambda" if "Queue" not in str(dimensions) else "AWS/SQS", name, dimensions
+    )
     span = make_span(NOW_S - 3600, NOW_S + 3600, 86_400)
     return next(iter(values(store, metric, None, of, span).values()), None)
 
