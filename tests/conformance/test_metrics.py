@@ -31,8 +31,9 @@ NOT_MODELLED = {
     "CW-015": "these are refused with a sentence, never answered with nothing.",
 }
 DIFFERS = {
-    "CW-002": "an idle queue's metrics go on, and those of a busy one come at once; on AWS they "
-    "stop after six hours, and come a minute or two later.",
+    "CW-002": "data come at once, and an idle queue's go on; on AWS they come a minute or two "
+    "later, and end after six hours.",
+    "CW-010": "it is evaluated as soon as a minute is over; on AWS half a minute or more later.",
 }
 
 COUNTED = Scenario(
