@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from helpers.waiting import wait_until
+from tests.conformance import kit
 from tests.conformance.kit import poll, refusal, unique
 
 DIFFERS = {
@@ -19,7 +19,7 @@ DIFFERS = {
     "need each other; so no event says that a creation was cancelled",
 }
 SAM = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-SETTLED = 120.0  # s: on AWS a stack with a role and a trigger takes a minute or two
+PATIENCE = 3  # times that of other waits: on AWS a stack with a trigger takes a minute or two
 
 PIPELINE = """
 AWSTemplateFormatVersion: 2010-09-09
@@ -99,6 +99,10 @@ Outputs:
 """
 
 
+def wait(look: Any, done: Any, what: str) -> Any:
+    return poll(look, done, what, PATIENCE * kit.patience_s)
+
+
 class Stacks:
     """Stacks of one endpoint; those that a module has made are deleted after it."""
 
@@ -122,7 +126,7 @@ class Stacks:
 
     def delete(self, name: str) -> None:
         self.client.delete_stack(StackName=name)
-        wait_until(lambda: self.gone(name), bool, f"{name} to be gone", SETTLED, 0.05)
+        wait(lambda: self.gone(name), bool, f"{name} to be gone")
 
     def about(self, name: str) -> dict[str, Any]:
         return self.client.describe_stacks(StackName=name)["Stacks"][0]
@@ -135,7 +139,7 @@ class Stacks:
 
     def settled(self, name: str) -> str:
         ended: Callable[[str], bool] = lambda status: not status.endswith("_IN_PROGRESS")  # noqa: E731
-        return wait_until(lambda: self.status(name), ended, f"{name} to settle", SETTLED, 0.05)
+        return wait(lambda: self.status(name), ended, f"{name} to settle")
 
     def outputs(self, name: str) -> dict[str, str]:
         return {o["OutputKey"]: o["OutputValue"] for o in self.about(name).get("Outputs", [])}
@@ -473,7 +477,7 @@ def test_CF_009_a_change_set_makes_a_stack(stacks) -> None:
     assert stacks.status(name) == "REVIEW_IN_PROGRESS"
     assert found["Changes"][0]["ResourceChange"]["Action"] == "Add"
     stacks.client.execute_change_set(StackName=name, ChangeSetName=changes)
-    poll(lambda: stacks.status(name), lambda s: s == "CREATE_COMPLETE", "the stack", SETTLED)
+    poll(lambda: stacks.status(name), lambda status: status == "CREATE_COMPLETE", "the stack")
     assert stacks.outputs(name) == {"Url": stacks.physical(name, "Queue")}
 
 
