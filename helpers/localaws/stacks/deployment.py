@@ -17,7 +17,7 @@ from helpers.localaws.stacks import parameters, schemas
 from helpers.localaws.stacks.calls import Calls, Failed, is_missing, reason_of
 from helpers.localaws.stacks.intrinsics import NO_VALUE, SYMBOL, Scope
 from helpers.localaws.stacks.kinds import KINDS, Made, Wanted
-from helpers.localaws.stacks.refusals import unresolved
+from helpers.localaws.stacks.refusals import format_error, unresolved
 from helpers.localaws.stacks.stack import (
     GONE,
     ID_TAG,
@@ -32,13 +32,13 @@ from helpers.localaws.stacks.template import in_order
 Undo = Callable[[], None]
 
 
-def pseudo_parameters(stack_name: str, stack_id: str, arns: tuple[str, ...]) -> dict[str, Any]:
+def pseudo_parameters(stack_name: str, stack_id: str) -> dict[str, Any]:
     """What Ref says of the names that every template has; an id is an ARN."""
     partition, _, region, account = stack_id.split(":")[1:5]
     return {
         "AWS::AccountId": account,
         "AWS::NoValue": NO_VALUE,
-        "AWS::NotificationARNs": list(arns),
+        "AWS::NotificationARNs": [],
         "AWS::Partition": partition,
         "AWS::Region": region,
         "AWS::StackId": stack_id,
@@ -48,7 +48,7 @@ def pseudo_parameters(stack_name: str, stack_id: str, arns: tuple[str, ...]) -> 
 
 
 def names_of(order: Order, stack_name: str, stack_id: str) -> dict[str, Any]:
-    pseudo = pseudo_parameters(stack_name, stack_id, order.notification_arns)
+    pseudo = pseudo_parameters(stack_name, stack_id)
     return pseudo | parameters.values_of(order.declared, order.parameters)
 
 
@@ -67,7 +67,10 @@ def outputs_of(template: Mapping[str, Any], scope: Scope) -> list[dict[str, str]
     for name, written in (template.get("Outputs") or {}).items():
         if "Condition" in written and not scope.condition(written["Condition"]):
             continue
-        output = {"OutputKey": name, "OutputValue": scope.text(written.get("Value", ""))}
+        value = scope.value(written["Value"])
+        if isinstance(value, (list, dict)):
+            raise format_error("The Value field of every Outputs member must evaluate to a String.")
+        output = {"OutputKey": name, "OutputValue": scope.text(value)}
         if "Description" in written:
             output["Description"] = written["Description"]
         if "Export" in written:
@@ -201,6 +204,9 @@ class Deployment:
 
     def _make(self, name: str, definition: Mapping[str, Any], scope: Scope) -> bool:
         existing = self.stack.resources.get(name)
+        if existing and existing.status == "CREATE_FAILED":  # and was left so: it is made anew
+            self._left_over.append(self.stack.resources.pop(name))
+            existing = None
         creating = existing is None
         resource = existing or Resource(name, definition["Type"], definition)
         try:
