@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from helpers.localaws.stacks import schemas, template
-from helpers.localaws.stacks.backend import changes_between
+from helpers.localaws.stacks.backend import Backend, changes_between
 from helpers.localaws.stacks.deployment import preview
 from helpers.localaws.stacks.kinds import KINDS
 from helpers.localaws.stacks.refusals import StackError
@@ -162,6 +164,61 @@ def test_an_output_is_a_text() -> None:
     outputs = {"O": {"Value": ["a", "b"]}}
     text = refusal_of(lambda: seen({"A": QUEUE}, Outputs=outputs))
     assert "The Value field of every Outputs member must evaluate to a String." in text
+
+
+WHOLE = {
+    "Parameters": {"P": {"Type": "String", "Default": "a"}},
+    "Mappings": {"M": {"a": {"b": "c"}}},
+    "Conditions": {"C": {"Fn::Equals": [{"Ref": "P"}, "a"]}},
+    "Resources": {
+        "A": {
+            **QUEUE,
+            "Condition": "C",
+            "DependsOn": ["B"],
+            "Properties": {
+                "QueueName": {"Fn::Sub": ["${P}${x}", {"x": {"Fn::FindInMap": ["M", "a", "b"]}}]},
+                "DelaySeconds": {"Fn::Select": [0, {"Fn::Split": [",", "1,2"]}]},
+            },
+        },
+        "B": {**QUEUE, "Properties": {"VisibilityTimeout": {"Fn::If": ["C", 1, 2]}}},
+    },
+    "Outputs": {
+        "O": {"Value": {"Ref": "A"}, "Condition": "C", "Export": {"Name": {"Fn::Base64": "x"}}},
+        "J": {"Value": {"Fn::ToJsonString": {"a": {"Fn::Not": [{"Condition": "C"}]}}}},
+        "K": {"Value": {"Fn::Join": ["-", ["a", {"Fn::GetAtt": ["A", "Arn"]}]]}},
+    },
+}
+IN_ITS_PLACE = [
+    *(None, 5, "x", [], {}, ["a"], {"a": 1}, {"Ref": "B"}, {"Ref": [1]}, {"Ref": "AWS::NoValue"}),
+    *({"Fn::GetAtt": 5}, {"Fn::GetAtt": [["a"], "b"]}, {"Fn::Sub": 5}, {"Fn::If": ["C", 1]}),
+    *({"Fn::Select": ["x"]}, {"Fn::And": 5}, {"Condition": [1]}),
+]
+
+
+def variants(written: dict[Any, Any] | list[Any]) -> Iterator[Any]:
+    """What is written, with something else in the place of each of its parts."""
+    yield from IN_ITS_PLACE
+    parts = written if isinstance(written, dict) else dict(enumerate(written))
+    for key, part in parts.items():
+        inside = variants(part) if isinstance(part, (dict, list)) else IN_ITS_PLACE
+        for variant in inside:
+            changed = written.copy()
+            changed[key] = variant
+            yield changed
+
+
+def test_no_template_leads_to_a_fault_of_ours() -> None:
+    backend = Backend(REGION, ACCOUNT, calls=lambda *_: SimpleNamespace(region=REGION))
+    backend._start = lambda *_: None
+    taken = 0
+    for variant in [WHOLE, *variants(WHOLE)]:
+        try:
+            backend.create({"StackName": "s", "TemplateBody": json.dumps(variant)}, "key")
+            taken += 1
+        except StackError:
+            pass
+        backend.reset()
+    assert taken > 10
 
 
 @pytest.mark.parametrize("name", ["AWS::LanguageExtensions", "Own"])

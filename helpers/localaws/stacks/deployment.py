@@ -89,12 +89,19 @@ def preview(
     """
 
     def attribute_of(resource: str, attribute: str) -> str:
+        if block == "Conditions":
+            raise format_error(
+                f"Unresolved dependencies [{resource}]. Cannot reference resources in the "
+                "Conditions block of the template"
+            )
         if resource not in there:
             raise unresolved([resource], block)
         return f"{SYMBOL}{resource}.{attribute}{SYMBOL}"
 
+    block = "Conditions"
     names = names_of(order, stack_name, stack_id)
     scope = Scope(order.template, names, attribute_of, imports)
+    scope.check_conditions()
     there: dict[str, Any] = active(order.template, scope)
     block = "Resources"
     resources = {
@@ -243,18 +250,26 @@ class Deployment:
         return Wanted(self.stack.name, name, properties, tags)
 
     def _create(self, resource: Resource, wanted: Wanted) -> None:
-        def begun(physical_id: str) -> None:
-            resource.made = Made(physical_id, {})
-            self.stack.note(resource, "CREATE_IN_PROGRESS", "Resource creation Initiated")
-
         name = resource.logical_id
         resource.had = wanted
         self.stack.resources[name] = resource
         self.stack.note(resource, "CREATE_IN_PROGRESS")
         self._undo.append(lambda: self._forget(name))
         self._check(resource.kind, name, wanted)
-        resource.made = KINDS[resource.kind].create(self._aws, replace(wanted, begun=begun))
+        self._call_create(resource, wanted, "CREATE_IN_PROGRESS")
         self.stack.note(resource, "CREATE_COMPLETE")
+
+    def _call_create(self, resource: Resource, wanted: Wanted, status: str) -> None:
+        """Make what is there of a resource known as soon as something is."""
+
+        def begun(physical_id: str) -> None:
+            resource.made = Made(physical_id, {})
+            self.stack.note(resource, status, "Resource creation Initiated")
+
+        made = KINDS[resource.kind].create(self._aws, replace(wanted, begun=begun))
+        if not resource.made.physical_id:
+            begun(made.physical_id)
+        resource.made = made
 
     def _forget(self, name: str) -> None:
         """Undo a creation: it is deleted with what is left over."""
@@ -316,12 +331,7 @@ class Deployment:
         new = Resource(name, old.kind, definition, had=wanted)
         self.stack.resources[name] = new
         self._undo.append(lambda: self._put_back(old))
-
-        def begun(physical_id: str) -> None:
-            new.made = Made(physical_id, {})
-            self.stack.note(new, "UPDATE_IN_PROGRESS", "Resource creation Initiated")
-
-        new.made = KINDS[new.kind].create(self._aws, replace(wanted, begun=begun))
+        self._call_create(new, wanted, "UPDATE_IN_PROGRESS")
         self.stack.note(new, "UPDATE_COMPLETE")
         self._left_over.append(replace(old, definition=as_replaced(old)))
 
@@ -361,6 +371,9 @@ class Deployment:
             except Exception as error:  # noqa: BLE001 (the others are to be undone)
                 self._failed.append(self.stack.name)
                 self.stack.reason = reason_of(error)
+        for resource in list(self.stack.resources.values()):
+            if resource.status == "UPDATE_FAILED":  # before anything of it was changed
+                self.stack.note(resource, "UPDATE_COMPLETE")
         return not self._failed
 
     def _clean_up(self, status: str) -> None:

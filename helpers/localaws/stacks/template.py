@@ -60,6 +60,8 @@ def read(text: str) -> Template:
             return checked_form(json.loads(text))
         except ValueError:
             pass  # YAML may begin so, too
+        except RecursionError:
+            raise format_error("JSON not well-formed.") from None
     found, matches = decode_str(text)
     if matches:
         line, column = matches[0].linenumber, matches[0].columnnumber
@@ -92,6 +94,9 @@ def checked_form(template: Any) -> Template:
     for name, resource in template["Resources"].items():
         check_resource_form(name, resource, is_sam(template))
     check_outputs_form(template.get("Outputs") or {})
+    for parameter in (template.get("Parameters") or {}).values():
+        if not isinstance(parameter, dict) or "Type" not in parameter:
+            raise format_error("Every Parameters object must contain a Type member.")
     return template
 
 
@@ -115,7 +120,13 @@ def check_resource_form(name: str, resource: Any, sam: bool) -> None:
         raise format_error(f"{where} resource definition is malformed")
     if not isinstance(resource.get("Type"), str):
         raise format_error(f"{where} Every Resources object must contain a Type member.")
-    if not isinstance(resource.get("Properties") or {}, dict):
+    needed = depends_on(resource)
+    well_formed = (
+        isinstance(resource.get("Properties") or {}, dict)
+        and isinstance(resource.get("Condition", ""), str)
+        and all(isinstance(each, str) for each in needed)
+    )
+    if not well_formed:
         raise format_error(f"{where} resource definition is malformed")
     foreign = sorted(set(resource) - ATTRIBUTES)
     if foreign and not (sam and resource["Type"].startswith("AWS::Serverless::")):
@@ -125,7 +136,7 @@ def check_resource_form(name: str, resource: Any, sam: bool) -> None:
 
 def check_resource_policies(name: str, resource: Template) -> None:
     for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-        if resource.get(policy, "Delete") not in POLICIES:
+        if str(resource.get(policy, "Delete")) not in POLICIES:
             raise template_error(f"Unrecognized {policy} {resource[policy]} for resource {name}")
     for policy in ("CreationPolicy", "UpdatePolicy"):
         if resource.get(policy):
@@ -136,6 +147,11 @@ def check_outputs_form(outputs: Template) -> None:
     for output in outputs.values():
         if not isinstance(output, dict) or "Value" not in output:
             raise format_error("Every Outputs member must contain a Value object")
+        export = output.get("Export", {"Name": ""})
+        if not isinstance(export, dict) or "Name" not in export:
+            raise format_error("Every Export must contain a Name member")
+        if not isinstance(output.get("Condition", ""), str):
+            raise format_error("Every Condition of an output must be a string")
 
 
 def transforms(template: Template) -> list[str]:
