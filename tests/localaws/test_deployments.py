@@ -68,9 +68,10 @@ def order(**resources: Any) -> Order:
     return Order(json.dumps(template), template, {}, {})
 
 
-def deployed(stack: Stack) -> Deployment:
+def deployed(stack: Stack, importers: list[str] | None = None) -> Deployment:
+    """An operation on a stack whose exports these stacks import."""
     aws: Any = SimpleNamespace(region=REGION)
-    return Deployment(stack, aws, {})
+    return Deployment(stack, aws, {}, lambda _name: importers or [])
 
 
 def made(**resources: Any) -> Stack:
@@ -192,6 +193,23 @@ def test_a_stack_that_is_to_be_deleted_is_not_made_further(queues) -> None:
     deployed(stack).delete()
     assert queues.done == []
     assert turns(stack) == ["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
+
+
+@pytest.mark.parametrize(
+    ("new", "verb"), [({"Value": "b", "Export": {"Name": "e"}}, "updated"), (None, "deleted")]
+)
+def test_an_export_that_is_in_use_stays_as_it_is(queues, new, verb) -> None:
+    stack = made(A={})
+    stack.order.template["Outputs"]["E"] = {"Value": "a", "Export": {"Name": "e"}}
+    deployed(stack).update(stack.order)
+    after = order(A={"VisibilityTimeout": 2})
+    after.template["Outputs"] |= {"E": new} if new else {}
+    deployed(stack, ["other"]).update(after)
+    assert stack.status == "UPDATE_ROLLBACK_COMPLETE"
+    reason = next(e for e in stack.events if e["ResourceStatus"] == "UPDATE_ROLLBACK_IN_PROGRESS")
+    text = f"Export e cannot be {verb} as it is in use by other"
+    assert reason["ResourceStatusReason"] == text
+    assert queues.done[1:] == ["update A 2", "update A None"]
 
 
 def test_what_was_left_failed_is_made_by_the_next_update(queues) -> None:

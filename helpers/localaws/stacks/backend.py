@@ -269,7 +269,7 @@ class Backend(BaseBackend):
         role = role or stack.order.role_arn
         aws = self._calls(caller, role, self.account_id, self.region_name)
         values = {name: value for name, (value, _) in self.exports().items()}
-        return Deployment(stack, aws, values)
+        return Deployment(stack, aws, values, self.importers)
 
     @staticmethod
     def _start(stack: Stack, work: Callable[[], None]) -> None:

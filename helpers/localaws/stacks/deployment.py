@@ -79,6 +79,10 @@ def outputs_of(template: Mapping[str, Any], scope: Scope) -> list[dict[str, str]
     return found
 
 
+def exports_in(outputs: list[dict[str, str]]) -> dict[str, str]:
+    return {each["ExportName"]: each["OutputValue"] for each in outputs if "ExportName" in each}
+
+
 def preview(
     order: Order, stack_name: str, stack_id: str, imports: Mapping[str, str]
 ) -> dict[str, Any]:
@@ -114,10 +118,20 @@ def preview(
 
 
 class Deployment:
-    """One operation on a stack. `aws` are calls in the name of its caller."""
+    """One operation on a stack. `aws` are calls in the name of its caller.
 
-    def __init__(self, stack: Stack, aws: Calls, imports: Mapping[str, str]) -> None:
+    `imports` are the values that are exported; `importers(name)` gives the stacks that use one.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        aws: Calls,
+        imports: Mapping[str, str],
+        importers: Callable[[str], list[str]],
+    ) -> None:
         self.stack = stack
+        self._importers = importers
         self._aws = aws
         self._imports = imports
         self._undo: list[Undo] = []
@@ -184,12 +198,25 @@ class Deployment:
             for name in [each for each in in_order(template["Resources"]) if each in there]:
                 if self.stack.to_be_deleted or not self._make(name, there[name], scope):
                     return False
-            self.stack.outputs = outputs_of(template, scope)
+            outputs = outputs_of(template, scope)
+            self._check_exports(outputs)
+            self.stack.outputs = outputs
         except Exception as error:  # noqa: BLE001 (a stack is never to stay in progress)
             self._failed.append(self.stack.name)
             self.stack.reason = reason_of(error)
             return False
         return True
+
+    def _check_exports(self, outputs: list[dict[str, str]]) -> None:
+        """What other stacks import neither changes nor vanishes."""
+        values = exports_in(outputs)
+        for name, value in exports_in(self.stack.outputs).items():
+            users = self._importers(name) if values.get(name) != value else []
+            if users:
+                verb = "updated" if name in values else "deleted"
+                raise Failed(
+                    f"Export {name} cannot be {verb} as it is in use by {', '.join(users)}"
+                )
 
     def _names_now(self) -> set[str]:
         return set(active(self.stack.order.template, self._scope()))
