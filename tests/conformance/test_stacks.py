@@ -462,6 +462,17 @@ def test_CF_007_a_stack_that_is_to_vanish_if_it_fails(stacks) -> None:
     assert poll(lambda: stacks.gone(name), bool, "it to be gone")
 
 
+def test_CF_005_a_resource_does_not_change_its_type(stacks) -> None:
+    name = stacks.create(queue())
+    other = json.dumps({"Resources": {"Queue": resource("AWS::SNS::Topic")}})
+    assert refusal(stacks.client.update_stack, StackName=name, TemplateBody=other) == (
+        400,
+        "ValidationError",
+        "Update of resource type is not permitted. The new template modifies resource type of the "
+        "following resources: [Queue]",
+    )
+
+
 def test_CF_009_a_change_set_makes_a_stack(stacks) -> None:
     name, changes = unique("stack"), unique("set")
     template = json.loads(queue())

@@ -137,6 +137,21 @@ def test_a_failed_update_is_undone_in_the_reverse_order(queues) -> None:
     assert stack.outputs == outputs
 
 
+def test_of_what_is_removed_each_is_deleted_before_what_it_needs(queues) -> None:
+    stack = made(A={}, B={}, C={})
+    deployed(stack).update(order(C={}, B={}, A={"QueueName": {"Fn::GetAtt": ["B", "Arn"]}}))
+    deployed(stack).update(order(C={}))
+    assert queues.done[-2:] == ["delete A", "delete B"]
+
+
+def test_the_reason_of_an_update_tells_what_could_not_be_created(queues) -> None:
+    stack = made(A={})
+    queues.fails = {"create B": Failed("no")}
+    deployed(stack).update(order(A={}, B={}))
+    reasons = [e.get("ResourceStatusReason") for e in stack.events]
+    assert "The following resource(s) failed to create: [B]. " in reasons
+
+
 def test_a_replaced_resource_is_deleted_when_all_else_is_done(queues) -> None:
     stack = made(A={"QueueName": "a"}, B={})
     first = stack.resources["A"].made

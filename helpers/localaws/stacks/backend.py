@@ -210,8 +210,9 @@ class Backend(BaseBackend):
         if failed:
             raise invalid(failed)
         self._check_updatable(stack)
-        new = self._preview(order, stack)
-        if new == self._preview(stack.order, stack) and stack.status != "CREATE_FAILED":
+        old, new = self._preview(stack.order, stack), self._preview(order, stack)
+        check_types_stay(old, new)
+        if new == old and stack.status != "CREATE_FAILED":
             raise invalid(NO_UPDATES)
         stack.token = given.get("ClientRequestToken")
         self._begin_update(stack, order, caller)
@@ -326,6 +327,7 @@ class Backend(BaseBackend):
         if not failed:
             new = self._preview(order, stack)
             old = self._preview(before, stack) if before else {"Resources": {}}
+            check_types_stay(old, new)
             changes = changes_between(old, new, stack, self.region_name)
             if new == old:
                 failed = NO_CHANGES
@@ -409,6 +411,20 @@ def on_failure(given: dict[str, Any]) -> str:
     if given.get("DisableRollback"):
         return "DO_NOTHING"
     return str(given.get("OnFailure") or "ROLLBACK")
+
+
+def check_types_stay(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """A resource does not become one of another type; under another name it may."""
+    changed = [
+        name
+        for name, resource in new["Resources"].items()
+        if resource["Type"] != old["Resources"].get(name, resource)["Type"]
+    ]
+    if changed:
+        raise invalid(
+            "Update of resource type is not permitted. The new template modifies resource type of "
+            f"the following resources: [{', '.join(changed)}]"
+        )
 
 
 # -- what a change set says ------------------------------------------------------------------

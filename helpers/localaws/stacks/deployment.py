@@ -164,14 +164,16 @@ class Deployment:
         stack, before, outputs = self.stack, self.stack.order, self.stack.outputs
         stack.turn("UPDATE_IN_PROGRESS", "User Initiated")
         stack.order = order
-        old = dict(stack.resources)
+        old = in_order({name: each.definition for name, each in stack.resources.items()})
         if self._make_all():
-            removed = [name for name in old if name not in self._names_now()]
-            self._left_over += [stack.resources.pop(name) for name in removed]
+            there = active(order.template, self._scope())
+            self._left_over += [stack.resources.pop(name) for name in old if name not in there]
             stack.turn("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
             self._clean_up("UPDATE_COMPLETE")
             return
-        stack.turn("UPDATE_ROLLBACK_IN_PROGRESS", self._reason("update"))
+        created = any(self._status_of(name) == "CREATE_FAILED" for name in self._failed)
+        reason = self._reason("create" if created else "update")
+        stack.turn("UPDATE_ROLLBACK_IN_PROGRESS", reason)
         stack.order, stack.outputs = before, outputs
         if self._undo_all():
             stack.turn("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
@@ -218,8 +220,9 @@ class Deployment:
                     f"Export {name} cannot be {verb} as it is in use by {', '.join(users)}"
                 )
 
-    def _names_now(self) -> set[str]:
-        return set(active(self.stack.order.template, self._scope()))
+    def _status_of(self, name: str) -> str:
+        resource = self.stack.resources.get(name)
+        return resource.status if resource else ""
 
     def _scope(self) -> Scope:
         order = self.stack.order
