@@ -667,6 +667,13 @@ def test_CF_016_a_value_that_is_exported_and_imported(stacks) -> None:
     second = stacks.create(json.dumps(taking))
     assert stacks.outputs(second)["Arn"] == stacks.outputs(first)["Arn"]
     assert stacks.client.list_imports(ExportName=export)["Imports"] == [second]
+    third = stacks.create(json.dumps(giving))
+    assert (
+        third,
+        "ROLLBACK_IN_PROGRESS",
+        f"Export with name {export} is already exported by stack {first}. Rollback requested by "
+        "user.",
+    ) in stacks.events(third)
     stacks.client.delete_stack(StackName=first)
     assert stacks.settled(first) == "DELETE_FAILED"
     assert "as it is in use by" in stacks.about(first)["StackStatusReason"]

@@ -71,7 +71,8 @@ def order(**resources: Any) -> Order:
 def deployed(stack: Stack, importers: list[str] | None = None) -> Deployment:
     """An operation on a stack whose exports these stacks import."""
     aws: Any = SimpleNamespace(region=REGION)
-    return Deployment(stack, aws, {}, lambda _name: importers or [])
+    exports: Any = SimpleNamespace(exports=dict, importers=lambda _name: importers or [])
+    return Deployment(stack, aws, exports)
 
 
 def made(**resources: Any) -> Stack:

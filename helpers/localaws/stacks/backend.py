@@ -10,7 +10,7 @@ import re
 import threading
 import traceback
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,10 +25,11 @@ from helpers.localaws.stacks.deployment import Deployment, preview
 from helpers.localaws.stacks.intrinsics import SYMBOL
 from helpers.localaws.stacks.kinds import KINDS
 from helpers.localaws.stacks.refusals import StackError, invalid
-from helpers.localaws.stacks.stack import Order, Stack, now
+from helpers.localaws.stacks.stack import GONE, Order, Stack, now
 
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "CREATE_FAILED")
+WITHOUT_RESOURCES = (GONE, "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE")
 NO_UPDATES = "No updates are to be performed."
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a "
@@ -87,10 +88,10 @@ class Backend(BaseBackend):
             raise error(name)
         return stack
 
-    def exports(self) -> dict[str, tuple[str, str]]:
-        """The value of each export, and the id of its stack."""
+    def exports(self) -> dict[str, tuple[str, Stack]]:
+        """The value of each export, and its stack."""
         return {
-            output["ExportName"]: (output["OutputValue"], stack.id)
+            output["ExportName"]: (output["OutputValue"], stack)
             for stack in list(self.stacks.values())
             if not stack.is_gone
             for output in stack.outputs
@@ -102,7 +103,7 @@ class Backend(BaseBackend):
         return [
             stack.name
             for stack in list(self.stacks.values())
-            if not stack.is_gone and name in self._imports_in(stack)
+            if stack.status not in WITHOUT_RESOURCES and name in self._imports_in(stack)
         ]
 
     def _imports_in(self, stack: Stack) -> set[str]:
@@ -159,19 +160,7 @@ class Backend(BaseBackend):
 
     def _preview(self, order: Order, stack: Stack) -> dict[str, Any]:
         values = {name: value for name, (value, _) in self.exports().items()}
-        found = preview(order, stack.name, stack.id, values)
-        self._check_exports(found["Outputs"], stack)
-        return found
-
-    def _check_exports(self, outputs: Iterable[dict[str, str]], stack: Stack) -> None:
-        exports = self.exports()
-        for output in outputs:
-            owner = exports.get(output.get("ExportName", ""), ("", stack.id))[1]
-            if owner != stack.id:
-                raise invalid(
-                    f"Export with name {output['ExportName']} is already exported by stack "
-                    f"{self.stacks[owner].name}. Rollback requested by user."
-                )
+        return preview(order, stack.name, stack.id, values)
 
     # -- operations --------------------------------------------------------------------------
 
@@ -269,8 +258,7 @@ class Backend(BaseBackend):
     def _deployment(self, stack: Stack, caller: str, role: str = "") -> Deployment:
         role = role or stack.order.role_arn
         aws = self._calls(caller, role, self.account_id, self.region_name)
-        values = {name: value for name, (value, _) in self.exports().items()}
-        return Deployment(stack, aws, values, self.importers)
+        return Deployment(stack, aws, self)
 
     @staticmethod
     def _start(stack: Stack, work: Callable[[], None]) -> None:

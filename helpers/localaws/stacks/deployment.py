@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -117,23 +117,23 @@ def preview(
     return {"Resources": resources, "Outputs": outputs, "Tags": dict(order.tags)}
 
 
+class Exports(Protocol):
+    """What stacks of one account and region export and import."""
+
+    def exports(self) -> dict[str, tuple[str, Stack]]:
+        """The value of each export, and its stack."""
+
+    def importers(self, name: str) -> list[str]:
+        """The names of the stacks that import an export."""
+
+
 class Deployment:
-    """One operation on a stack. `aws` are calls in the name of its caller.
+    """One operation on a stack. `aws` are calls in the name of its caller."""
 
-    `imports` are the values that are exported; `importers(name)` gives the stacks that use one.
-    """
-
-    def __init__(
-        self,
-        stack: Stack,
-        aws: Calls,
-        imports: Mapping[str, str],
-        importers: Callable[[str], list[str]],
-    ) -> None:
+    def __init__(self, stack: Stack, aws: Calls, exports: Exports) -> None:
         self.stack = stack
-        self._importers = importers
         self._aws = aws
-        self._imports = imports
+        self._exports = exports
         self._undo: list[Undo] = []
         self._left_over: list[Resource] = []  # replaced or removed: deleted in the end
         self._failed: list[str] = []
@@ -210,10 +210,13 @@ class Deployment:
         return True
 
     def _check_exports(self, outputs: list[dict[str, str]]) -> None:
-        """What other stacks import neither changes nor vanishes."""
+        """What others export is not exported again; what they import stays as it is."""
         values = exports_in(outputs)
+        for name, (_, owner) in self._exports.exports().items():
+            if name in values and owner is not self.stack:
+                raise Failed(f"Export with name {name} is already exported by stack {owner.name}. ")
         for name, value in exports_in(self.stack.outputs).items():
-            users = self._importers(name) if values.get(name) != value else []
+            users = self._exports.importers(name) if values.get(name) != value else []
             if users:
                 verb = "updated" if name in values else "deleted"
                 raise Failed(
@@ -227,7 +230,8 @@ class Deployment:
     def _scope(self) -> Scope:
         order = self.stack.order
         names = names_of(order, self.stack.name, self.stack.id)
-        return Scope(order.template, names, self._attribute_of, self._imports)
+        imports = {name: value for name, (value, _) in self._exports.exports().items()}
+        return Scope(order.template, names, self._attribute_of, imports)
 
     def _attribute_of(self, name: str, attribute: str) -> Any:
         resource = self.stack.resources.get(name)
