@@ -211,6 +211,8 @@ def end(chosen: Settings, yes: bool) -> int:
         learners.kill(process)
     for name in names:
         learners.remove_user(name)
+    for name in os.listdir(chosen.homes) if chosen.homes.is_dir() else []:
+        shutil.rmtree(chosen.sockets_of(name), ignore_errors=True)
     shutil.rmtree(chosen.folder)
     print("All of it is gone.")
     return 0

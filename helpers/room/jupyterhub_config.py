@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,11 @@ def let_the_instructor_in() -> None:
 class InTurn:
     """Servers start a few at a time: thirty at once would all be late. The others wait."""
 
+    poll: Callable[[], Awaitable[int | None]]
+
     async def start(self) -> Any:
         async with turns:
-            where = await super().start()
+            where = await super().start()  # type: ignore[misc]
             await self.wait_until_it_listens(*where)
             return where
 
@@ -85,17 +88,17 @@ def spawner() -> Any:
 async def prepare(spawner: Any) -> None:
     """Before a server starts: its learner's user, home and copy of the course."""
     home = await asyncio.to_thread(learners.make_home, SETTINGS, spawner.user.name)
-    spawner.environment = {**spawner.environment, **variables(home)}
+    spawner.environment = {**spawner.environment, **variables(home, spawner.user.name)}
     spawner.notebook_dir = str(home / "course")
 
 
-def variables(home: Any) -> dict[str, str]:
+def variables(home: Path, name: str) -> dict[str, str]:
     own_user = {"SQS_CLASS_OWN_USER": "yes"} if SETTINGS.spawner != "simple" else {}
     return {
         **own_user,
         "PYTHONPATH": str(home / "course"),
         "TMPDIR": str(home / "tmp"),
-        "JUPYTER_RUNTIME_DIR": str(home / "run"),  # short: a socket's path has at most 107 letters
+        "JUPYTER_RUNTIME_DIR": str(SETTINGS.sockets_of(name)),
         "JUPYTER_CONFIG_PATH": str(home / "course" / "helpers" / "jupyter"),
     }
 

@@ -56,10 +56,10 @@ def make_home(settings: Settings, name: str) -> Path:
     home = settings.homes / name
     if settings.spawner != "simple":
         make_user(name, home)
+    make_sockets(settings, name)
     if not (home / "course").exists():
         home.mkdir(mode=0o700, exist_ok=True)
-        for each in ("tmp", "run"):
-            (home / each).mkdir(mode=0o700, exist_ok=True)
+        (home / "tmp").mkdir(mode=0o700, exist_ok=True)
         draft = home / f".course-{os.getpid()}"
         shutil.copytree(settings.course, draft)
         draft.rename(home / "course")
@@ -72,6 +72,16 @@ def make_user(name: str, home: Path) -> None:
     if not has_user(name):
         run("useradd", "--no-create-home", "--home-dir", str(home), "--user-group",
             "--shell", "/bin/bash", "--comment", COMMENT, name)  # fmt: skip
+
+
+def make_sockets(settings: Settings, name: str) -> None:
+    """A folder for the sockets of a learner's kernels; after a restart of the computer, too."""
+    settings.sockets.mkdir(exist_ok=True)
+    settings.sockets.chmod(0o711)  # raises PermissionError when it is somebody else's
+    own = settings.sockets_of(name)
+    own.mkdir(mode=0o700, exist_ok=True)
+    if settings.spawner != "simple":
+        shutil.chown(own, name, name)
 
 
 def has_user(name: str) -> bool:

@@ -5,8 +5,10 @@ They are read again by the hub's configuration, which runs in a process of its o
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +56,16 @@ class Settings:
     @property
     def proxy(self) -> Path:
         return self.folder / "proxy"
+
+    @property
+    def sockets(self) -> Path:
+        """Where kernels' sockets are. Short: the path of one has at most 107 letters (unix(7))."""
+        if self.spawner == "simple":
+            return Path(tempfile.gettempdir(), f"sqs-class-{os.getuid()}")
+        return Path("/run/sqs-lambda-class")
+
+    def sockets_of(self, learner: str) -> Path:
+        return self.sockets / hashlib.sha256(f"{self.folder}{learner}".encode()).hexdigest()[:12]
 
 
 def read() -> Settings:

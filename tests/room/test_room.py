@@ -20,7 +20,7 @@ import httpx
 import psutil
 import pytest
 
-from helpers.room import learners
+from helpers.room import learners, settings
 from tests.notebook_files import ROOT
 from tests.room.learner import Kernel, Learner
 
@@ -87,6 +87,7 @@ class Class:
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[Class]:
+    os.environ.update(SETTINGS)
     room("end", "--yes")
     made = Class()
     yield made
@@ -111,7 +112,8 @@ def as_learner(learner: Learner, program: str, *arguments: str) -> str:
 
 
 def processes_of(learner: Learner) -> list[psutil.Process]:
-    return [each for each in psutil.process_iter() if each.username() == learner.name]
+    found = psutil.process_iter(["username"])
+    return [each for each in found if each.info["username"] == learner.name]
 
 
 # -- the start -------------------------------------------------------------------------------
@@ -169,7 +171,8 @@ def test_another_ones_files_cannot_be_read_or_changed(started) -> None:
         "import sys, os\ntry: print(os.listdir(sys.argv[1]))\nexcept OSError as e: print(e.errno)"
     )
     write = "import sys\ntry: open(sys.argv[1], 'w')\nexcept OSError as e: print(e.errno)"
-    for folder in (home, home / "course" / "my_course", home / "run", home / "tmp"):
+    sockets = settings.read().sockets_of(started.anna.name)
+    for folder in (home, home / "course" / "my_course", home / "tmp", sockets):
         assert as_learner(started.berta, look, str(folder)) == "13"
     assert as_learner(started.berta, write, str(home / "course" / "README.md")) == "13"
     for folder in (FOLDER / "hub", FOLDER / "homes"):
@@ -270,6 +273,7 @@ def test_the_end_lists_what_there_is_and_leaves_nothing(started) -> None:
     started.pause()
     assert room("end", "--yes").stdout.strip().endswith("All of it is gone.")
     assert not FOLDER.exists()
+    assert not settings.read().sockets_of(started.anna.name).exists()
     assert learners.users() == []
-    assert [each for each in psutil.process_iter() if each.username().startswith("sqs-")] == []
+    assert not any(processes_of(each) for each in (started.anna, started.berta))
     assert room("end", "--yes").stdout.strip() == "There is no class on this computer."
