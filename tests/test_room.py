@@ -8,11 +8,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+
+if sys.platform == "win32":
+    pytest.skip("a class server needs Linux or macOS", allow_module_level=True)
 
 from helpers.room import __main__ as room
-from helpers.room import learners, settings
+from helpers.room import learners, seat, settings
 from tests.notebook_files import ROOT
 
 LOCK = ROOT / "requirements.lock"
@@ -136,3 +141,74 @@ def test_what_learners_cannot_run_is_said_first(tmp_path, no_settings, monkeypat
     monkeypatch.setattr(settings.Settings, "python", property(lambda _: python))
     with pytest.raises(room.NotStarted, match="PYTHON=/usr/bin/python3"):
         room.refuse_what_learners_cannot_run(settings.read())
+
+
+# -- past one computer -----------------------------------------------------------------------
+
+CLUSTER = ROOT / "helpers" / "room" / "cluster"
+# Source: Zero to JupyterHub with Kubernetes, Configuration Reference: what a values file may have.
+OF_THE_CHART = {
+    "hub",
+    "proxy",
+    "singleuser",
+    "scheduling",
+    "prePuller",
+    "cull",
+    "ingress",
+    "custom",
+}
+
+
+def values() -> dict[str, Any]:
+    return yaml.safe_load((CLUSTER / "values.yaml").read_text())
+
+
+def test_the_image_has_what_a_server_needs_and_begins_as_on_one_computer() -> None:
+    image = (CLUSTER / "Containerfile").read_text()
+    sources = re.findall(r"^COPY (?:--chown=\S+ )?(.+) \S+$", image, re.M)
+    copied = {name for line in sources for name in line.split()}
+    assert {name for name in copied if not (ROOT / name).exists()} == set()
+    assert set(learners.PARTS) <= copied
+    command = json.loads(re.search(r"^CMD (.+)$", image, re.M)[1])
+    assert command[:3] == values()["singleuser"]["cmd"] == ["python", "-m", "helpers.room.seat"]
+    variable = f"SQS_CLASS_COURSE={values()['singleuser']['extraEnv']['SQS_CLASS_COURSE']}"
+    assert variable in image
+
+
+def test_the_values_are_of_the_chart_and_let_a_learner_have_what_was_measured() -> None:
+    given = values()
+    assert set(given) <= OF_THE_CHART
+    assert given["singleuser"]["defaultUrl"] == "/lab/tree/my_course/00_start_here.ipynb"
+    memory = given["singleuser"]["memory"]
+    assert (memory["guarantee"], memory["limit"]) == ("450M", "1G")
+
+
+def test_the_board_of_a_cluster_can_be_reached_by_learners_and_keeps_one_memory() -> None:
+    deployment, service = yaml.safe_load_all((CLUSTER / "board.yaml").read_text())
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    [egress] = values()["singleuser"]["networkPolicy"]["egress"]
+    assert egress["to"][0]["podSelector"]["matchLabels"] == service["spec"]["selector"] == labels
+    assert deployment["spec"]["replicas"] == 1
+    address = values()["singleuser"]["extraEnv"]["SQS_COURSE_BOARD"]
+    port = service["spec"]["ports"][0]["port"]
+    assert address == f"http://{service['metadata']['name']}:{port}/WORD"
+    assert egress["ports"] == [{"port": port}]
+
+
+def test_the_course_is_brought_home_once_and_whole(tmp_path, monkeypatch) -> None:
+    image, home = tmp_path / "image", tmp_path / "course"
+    (image / "notebooks").mkdir(parents=True)
+    (image / "notebooks" / "00.ipynb").write_text("{}")
+    monkeypatch.setenv("SQS_CLASS_COURSE", str(image))
+    seat.bring(home)
+    (home / "notebooks" / "00.ipynb").write_text("mine")
+    seat.bring(home)
+    assert (home / "notebooks" / "00.ipynb").read_text() == "mine"
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
+
+
+def test_a_devcontainer_makes_the_environment_that_make_makes() -> None:
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    assert container["postCreateCommand"].startswith("make setup PYTHON=python && .venv/bin/python")
+    python = container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    assert python == "${workspaceFolder}/.venv/bin/python"

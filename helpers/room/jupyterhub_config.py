@@ -1,7 +1,7 @@
 """The hub of a class: JupyterHub's own parts, set up for this course.
 
 `make class` runs it. Sources: JupyterHub's documentation, "Configuration Reference", "Services",
-"Spawners"; for `ipc`, jupyter_client's "ConnectionFileMixin.transport".
+"Spawners".
 """
 
 from __future__ import annotations
@@ -99,7 +99,6 @@ def variables(home: Path, name: str) -> dict[str, str]:
         "PYTHONPATH": str(home / "course"),
         "TMPDIR": str(home / "tmp"),
         "JUPYTER_RUNTIME_DIR": str(SETTINGS.sockets_of(name)),
-        "JUPYTER_CONFIG_PATH": str(home / "course" / "helpers" / "jupyter"),
     }
 
 
@@ -120,8 +119,8 @@ c.ConfigurableHTTPProxy.command = [
         / "bin"
         / "configurable-http-proxy"
     ),
-    "--log-level=warn",
 ]
+c.ConfigurableHTTPProxy.log_level = "warn"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{SETTINGS.port + 3}"
 c.JupyterHub.ssl_cert = os.environ.get("SQS_CLASS_CERT", "")
 c.JupyterHub.ssl_key = os.environ.get("SQS_CLASS_KEY", "")
@@ -143,12 +142,6 @@ c.JupyterHub.spawner_class = spawner()
 c.Spawner.pre_spawn_hook = prepare
 c.Spawner.cmd = [str(SETTINGS.python), "-m", "helpers.room.seat"]
 c.Spawner.args = [
-    "--ServerApp.contents_manager_class=helpers.reading_room.ReadingRoom",
-    "--ServerApp.terminals_enabled=False",
-    "--Application.log_level=ERROR",
-    "--KernelManager.transport=ipc",  # over TCP any user of the computer could read what is printed
-    "--LabApp.news_url=None",
-    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     f"--MappingKernelManager.cull_idle_timeout={60 * SETTINGS.idle_min}",
     "--MappingKernelManager.cull_connected=False",
 ]
