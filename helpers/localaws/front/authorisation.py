@@ -166,12 +166,21 @@ def role_or_other(call: Call, parameters: dict[str, Any]) -> str | None:
         return arns.of_role(call.account, name, parameters.get("Path", "/"))
 
 
+def stack(call: Call, parameters: dict[str, Any]) -> str | None:
+    """A stack, by its name with the id left open, or by its ARN."""
+    name = parameters.get("StackName")
+    if not name or arns.is_arn(name):
+        return name
+    return arns.of_stack(call.region, call.account, name, "*")
+
+
 RESOURCES: dict[str, Callable[[Call, dict[str, Any]], str | None]] = {
     "sqs": queue,
     "lambda": function_or_mapping,
     "logs": log_stream,
     "iam": role_or_other,
     "dynamodb": table,
+    "cloudformation": stack,
     "sts": lambda _call, parameters: parameters.get("RoleArn", "*"),
 }
 
