@@ -19,7 +19,10 @@ from tests.notebook_files import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 HELPERS = sorted((ROOT / "helpers").rglob("*.py"))
 # What a declared package brings along because its own interface is made of it.
-PART_OF = {"IPython": "ipykernel", "botocore": "boto3", "flask": "moto", "werkzeug": "moto"}
+PART_OF = {
+    **{"IPython": "ipykernel", "botocore": "boto3", "flask": "moto", "werkzeug": "moto"},
+    **{"cfnlint": "cfn-lint", "samtranslator": "aws-sam-translator"},
+}
 PART_OF |= {"jupyter_server": "jupyterlab", "tornado": "jupyterlab"}
 MACHINE_PATH = re.compile(r"(?<![\w.~*}$])/(?:work|root|home|Users|var/folders|tmp)/[A-Za-z0-9]")
 

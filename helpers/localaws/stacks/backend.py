@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import traceback
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -275,7 +276,11 @@ class Backend(BaseBackend):
 
         def in_turn() -> None:
             with stack.working:
-                work()
+                try:
+                    work()
+                except Exception as error:  # noqa: BLE001 (it is never to stay in progress)
+                    traceback.print_exception(error)
+                    stack.turn(stack.status.replace("_IN_PROGRESS", "_FAILED"), "Internal Failure")
 
         threading.Thread(target=in_turn, name=f"stack {stack.name}", daemon=True).start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
+
+from helpers.localaws.stacks.refusals import StackError
 
 CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=60
@@ -108,7 +111,10 @@ def reason_of(error: Exception, kind: str = "") -> str:
         return handler_message(text, HANDLER_CODES.get(told.get("Code", ""), "InvalidRequest"))
     if isinstance(error, ParamValidationError):
         return handler_message(str(error), "InvalidRequest")
-    return str(error) or type(error).__name__
+    if isinstance(error, (Failed, StackError)):
+        return str(error)
+    traceback.print_exception(error)
+    return handler_message("Internal Failure", "InternalFailure")
 
 
 def handler_message(text: str, code: str) -> str:

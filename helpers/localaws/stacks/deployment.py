@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from helpers.localaws.stacks import parameters, schemas
 from helpers.localaws.stacks.calls import Calls, Failed, is_missing, reason_of
 from helpers.localaws.stacks.intrinsics import NO_VALUE, Scope
 from helpers.localaws.stacks.kinds import KINDS, Made, Wanted
-from helpers.localaws.stacks.refusals import StackError, unresolved
+from helpers.localaws.stacks.refusals import unresolved
 from helpers.localaws.stacks.stack import (
     GONE,
     ID_TAG,
@@ -29,7 +29,6 @@ from helpers.localaws.stacks.stack import (
 )
 from helpers.localaws.stacks.template import in_order
 
-FAULTS = (ClientError, BotoCoreError, Failed, StackError)
 Undo = Callable[[], None]
 
 
@@ -176,7 +175,7 @@ class Deployment:
                 if self.stack.to_be_deleted or not self._make(name, there[name], scope):
                     return False
             self.stack.outputs = outputs_of(template, scope)
-        except FAULTS as error:
+        except Exception as error:  # noqa: BLE001 (a stack is never to stay in progress)
             self._failed.append(self.stack.name)
             self.stack.reason = reason_of(error)
             return False
@@ -213,7 +212,7 @@ class Deployment:
             else:
                 self._change(existing, definition, wanted)
             return True
-        except FAULTS as error:
+        except Exception as error:  # noqa: BLE001 (a stack is never to stay in progress)
             if creating:
                 self.stack.resources[name] = resource
             status = "CREATE_FAILED" if creating else "UPDATE_FAILED"
@@ -228,8 +227,7 @@ class Deployment:
         properties = schemas.coerced(properties, schema, schema)
         tags: dict[str, str] = {}
         if schemas.is_taggable(kind, region):
-            own = properties.get("Tags", [])
-            tags = {**self.stack.order.tags, **{tag["Key"]: tag["Value"] for tag in own}}
+            tags = {**self.stack.order.tags, **tags_in(properties.get("Tags"))}
         if schemas.has_system_tags(kind, region):
             tags |= {
                 STACK_TAG: self.stack.name,
@@ -354,7 +352,7 @@ class Deployment:
         for undo in reversed(self._undo):
             try:
                 undo()
-            except FAULTS as error:
+            except Exception as error:  # noqa: BLE001 (the others are to be undone)
                 self._failed.append(self.stack.name)
                 self.stack.reason = reason_of(error)
         return not self._failed
@@ -391,7 +389,7 @@ class Deployment:
         self.stack.note(resource, "DELETE_IN_PROGRESS")
         try:
             KINDS[resource.kind].delete(self._aws, resource.made, resource.had)
-        except FAULTS as error:
+        except Exception as error:  # noqa: BLE001 (a stack is never to stay in progress)
             if not (isinstance(error, ClientError) and is_missing(error)):
                 self.stack.note(resource, "DELETE_FAILED", reason_of(error, resource.kind))
                 return False
@@ -404,6 +402,16 @@ class Deployment:
         if not names:
             return self.stack.reason
         return f"The following resource(s) failed to {verb}: [{', '.join(names)}]. "
+
+
+def tags_in(given: Any) -> dict[str, str]:
+    """The tags in a property; of one that is no list of tags none, its schema refuses it."""
+    listed = given if isinstance(given, list) else []
+    return {
+        str(tag["Key"]): str(tag["Value"])
+        for tag in listed
+        if isinstance(tag, dict) and {"Key", "Value"} <= tag.keys()
+    }
 
 
 def as_replaced(resource: Resource) -> dict[str, Any]:

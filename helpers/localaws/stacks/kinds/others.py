@@ -192,8 +192,10 @@ class Bucket(Kind):
 
     @staticmethod
     def _tag(aws: Calls, name: str, wanted: Wanted) -> None:
-        if wanted.tags:
-            aws("s3").put_bucket_tagging(Bucket=name, Tagging={"TagSet": wanted.tag_list})
+        """Tag it, but for the tags of CloudFormation itself, which S3 takes from nobody else."""
+        tags = [tag for tag in wanted.tag_list if not tag["Key"].startswith("aws:")]
+        if tags:
+            aws("s3").put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
 
     def update(self, aws: Calls, made: Made, had: Wanted, wanted: Wanted) -> Made:
         self._tag(aws, made.physical_id, wanted)
