@@ -28,6 +28,7 @@ from helpers.localaws.common import arns
 from helpers.localaws.front.protocols import Answer, Call, Fault, error_answer, read_call
 from helpers.localaws.permissions import conditions
 from helpers.localaws.permissions.roles import (
+    CLOUDFORMATION,
     LAMBDA_SERVICE,
     NOTHING,
     Refusal,
@@ -232,8 +233,9 @@ def no_more(_call: Call, _parameters: dict[str, Any]) -> list[Need]:
 
 
 def passing_its_role(call: Call, parameters: dict[str, Any]) -> list[Need]:
-    role = parameters.get("Role")
-    context = {conditions.PASSED_TO: LAMBDA_SERVICE}
+    to_stacks = call.service == "cloudformation"
+    role = parameters.get("RoleARN" if to_stacks else "Role")
+    context = {conditions.PASSED_TO: CLOUDFORMATION if to_stacks else LAMBDA_SERVICE}
     return [Need("iam:PassRole", role, context)] if role else []
 
 
@@ -268,6 +270,10 @@ def moving(call: Call, parameters: dict[str, Any]) -> list[Need]:
 MORE: dict[str, Callable[[Call, dict[str, Any]], list[Need]]] = {
     "sqs:CreateQueue": tagging("sqs:TagQueue"),
     "sqs:StartMessageMoveTask": moving,
+    **{
+        f"cloudformation:{operation}": passing_its_role
+        for operation in ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet")
+    },
     "iam:CreateRole": tagging("iam:TagRole"),
     "dynamodb:CreateTable": tagging("dynamodb:TagResource"),
     "lambda:CreateFunction": creating_a_function,

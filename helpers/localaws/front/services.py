@@ -14,11 +14,12 @@ from helpers.localaws.front.protocols import Answer
 from helpers.localaws.functions import answers as function_answers
 from helpers.localaws.logs import backend as logs_api
 from helpers.localaws.permissions import execution_roles
-from helpers.localaws.permissions.roles import Role
+from helpers.localaws.permissions.roles import CLOUDFORMATION, Role
 from helpers.localaws.queues import backend as sqs
 from helpers.localaws.runtime.executor import Executor
 from helpers.localaws.stacks import answers as stacks
 from helpers.localaws.stacks.calls import Calls
+from helpers.localaws.stacks.refusals import invalid
 
 STACK_SESSION = "AWSCloudFormation"  # the name of a session of a stack's role
 DAY_S = 86_400
@@ -43,8 +44,13 @@ class Services:
         stacks.install(self._calls)
 
     def _calls(self, key_id: str, role_arn: str, account: str, region: str) -> Calls:
-        """Calls of a stack: with its own role, if it has one, else as its caller."""
+        """Calls of a stack: with its own role, if it has one, else as its caller.
+
+        Raises StackError for a role that CloudFormation may not assume.
+        """
         if role_arn:
+            if not Role(account, role_arn).may_be_assumed_by(CLOUDFORMATION):
+                raise invalid(f"Role {role_arn} is invalid or cannot be assumed")
             variables = Role(account, role_arn).credentials(region, STACK_SESSION, DAY_S)
             credentials = {name.lower(): value for name, value in variables.items()}
         else:

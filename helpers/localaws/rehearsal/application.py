@@ -19,6 +19,7 @@ from helpers.localaws.rehearsal import (
     logs,
     permissions,
     queues,
+    stacks,
     tables,
     triggers,
 )
@@ -95,10 +96,12 @@ def install(conditions: Conditions) -> list[Effect]:
     logs.LateLines(conditions).install()
     policies = permissions.LatePolicies(conditions)
     policies.install()
+    fresh = permissions.FreshRoles(conditions)
+    stacks.install(fresh, policies)
     return [
         limits.Throttles(conditions),
         limits.StrayErrors(conditions),
-        permissions.FreshRoles(conditions),
+        fresh,
         policies,
         functions.LateTags(conditions),
         queues.GhostQueues(conditions),

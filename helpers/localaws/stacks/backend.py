@@ -22,6 +22,7 @@ from helpers.localaws.stacks import parameters, refusals, sam, schemas
 from helpers.localaws.stacks import template as templates
 from helpers.localaws.stacks.calls import Calls
 from helpers.localaws.stacks.deployment import Deployment, preview
+from helpers.localaws.stacks.intrinsics import SYMBOL
 from helpers.localaws.stacks.kinds import KINDS
 from helpers.localaws.stacks.refusals import StackError, invalid
 from helpers.localaws.stacks.stack import Order, Stack, now
@@ -188,11 +189,11 @@ class Backend(BaseBackend):
         stack.token = given.get("ClientRequestToken")
         if not failed:
             self._preview(order, stack)
+        deployment = self._deployment(stack, caller)
         with self._changing:
             self._check_is_new(name)
             self.stacks[stack.id] = stack
             stack.status = "CREATE_IN_PROGRESS"
-        deployment = self._deployment(stack, caller)
         if failed:
             self._start(stack, lambda: deployment.refuse(failed))
         else:
@@ -221,11 +222,11 @@ class Backend(BaseBackend):
         return stack
 
     def _begin_update(self, stack: Stack, order: Order, caller: str) -> None:
+        deployment = self._deployment(stack, caller, order.role_arn)
         with self._changing:
             self._check_updatable(stack)
             stack.status = "UPDATE_IN_PROGRESS"
         stack.updated = now()
-        deployment = self._deployment(stack, caller, order.role_arn)
         self._start(stack, lambda: deployment.update(order))
 
     @staticmethod
@@ -249,20 +250,24 @@ class Backend(BaseBackend):
             )
         if stack.status == "DELETE_IN_PROGRESS":
             return
+        deployment = self._deployment(stack, caller, given.get("RoleARN") or "")
         stack.token = given.get("ClientRequestToken")
         stack.to_be_deleted = stack.status == "CREATE_IN_PROGRESS"
-        in_use = [
+        if not stack.in_progress:
+            stack.status = "DELETE_IN_PROGRESS"
+        in_use = self._exports_in_use(stack)
+        if in_use:
+            self._start(stack, lambda: stack.turn("DELETE_FAILED", in_use))
+        else:
+            self._start(stack, lambda: deployment.delete(retained))
+
+    def _exports_in_use(self, stack: Stack) -> str:
+        """Which of a stack's exports are imported, as a reason not to delete it; "" if none is."""
+        return " ".join(
             f"Export {output['ExportName']} cannot be deleted as it is in use by {', '.join(users)}"
             for output in stack.outputs
             if "ExportName" in output and (users := self.importers(output["ExportName"]))
-        ]
-        deployment = self._deployment(stack, caller, given.get("RoleARN") or "")
-        if in_use:
-            self._start(stack, lambda: stack.turn("DELETE_FAILED", in_use[0]))
-        else:
-            if not stack.in_progress:
-                stack.status = "DELETE_IN_PROGRESS"
-            self._start(stack, lambda: deployment.delete(retained))
+        )
 
     def _deployment(self, stack: Stack, caller: str, role: str = "") -> Deployment:
         role = role or stack.order.role_arn
@@ -361,16 +366,16 @@ class Backend(BaseBackend):
                 f"[{made.status}]",
             )
         stack.token = given.get("ClientRequestToken")
-        made.execution = "EXECUTE_COMPLETE"
-        stack.change_sets.clear()
-        stack.change_sets[made.name] = made
         if made.kind == "UPDATE":
             self._begin_update(stack, made.order, caller)
-            return
-        stack.order = made.order
-        stack.on_failure = "DO_NOTHING" if given.get("DisableRollback") else made.on_failure
-        stack.status = "CREATE_IN_PROGRESS"
-        self._start(stack, self._deployment(stack, caller).create)
+        else:
+            deployment = self._deployment(stack, caller, made.order.role_arn)
+            stack.order = made.order
+            stack.on_failure = "DO_NOTHING" if given.get("DisableRollback") else made.on_failure
+            stack.status = "CREATE_IN_PROGRESS"
+            self._start(stack, deployment.create)
+        made.execution = "EXECUTE_COMPLETE"
+        stack.change_sets = {made.name: made}
 
     def delete_change_set(self, name: str, stack_name: str | None) -> None:
         try:
@@ -466,7 +471,9 @@ def details_of(
     before, after = had["Properties"], wanted["Properties"]
     details = []
     for name in sorted(before.keys() | after.keys()):
-        replaced = any(f"\0{other}." in str(after.get(name)) for other in replaced_in(changes))
+        replaced = any(
+            f"{SYMBOL}{other}." in str(after.get(name)) for other in replaced_in(changes)
+        )
         if before.get(name) != after.get(name) or replaced:
             recreation = "Always" if name in fixed else "Never"
             target = {"Attribute": "Properties", "Name": name, "RequiresRecreation": recreation}

@@ -90,7 +90,7 @@ def refuse_existing(found: Any, kind: str, name: str) -> None:
         raise Failed(handler_message(text, "AlreadyExists"))
 
 
-def wait_for(look: Callable[[], bool], what: str, limit_s: float = 60) -> None:
+def wait_for(look: Callable[[], bool], what: str, limit_s: float = 300) -> None:
     """Wait until `look()`, as CloudFormation waits until a resource has stabilised."""
     end = time.monotonic() + limit_s
     while not look():

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from helpers.localaws.stacks import parameters, schemas
 from helpers.localaws.stacks.calls import Calls, Failed, is_missing, reason_of
-from helpers.localaws.stacks.intrinsics import NO_VALUE, Scope
+from helpers.localaws.stacks.intrinsics import NO_VALUE, SYMBOL, Scope
 from helpers.localaws.stacks.kinds import KINDS, Made, Wanted
 from helpers.localaws.stacks.refusals import unresolved
 from helpers.localaws.stacks.stack import (
@@ -88,10 +88,10 @@ def preview(
     def attribute_of(resource: str, attribute: str) -> str:
         if resource not in there:
             raise unresolved([resource], block)
-        return f"\0{resource}.{attribute}\0"
+        return f"{SYMBOL}{resource}.{attribute}{SYMBOL}"
 
     names = names_of(order, stack_name, stack_id)
-    scope = Scope(order.template, names, attribute_of, imports, symbolic=True)
+    scope = Scope(order.template, names, attribute_of, imports)
     there: dict[str, Any] = active(order.template, scope)
     block = "Resources"
     resources = {

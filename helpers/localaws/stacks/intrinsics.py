@@ -15,6 +15,7 @@ from helpers.localaws.stacks.refusals import StackError, template_error
 
 NO_VALUE = object()  # that of AWS::NoValue: what has it is left out
 PLACEHOLDER = re.compile(r"\$\{(!?)([^}]*)\}")
+SYMBOL = "\0"  # in what stands for a value that is not known yet
 UNSUPPORTED = ("Fn::Transform", "Fn::Cidr", "Fn::GetStackOutput")
 
 
@@ -22,8 +23,8 @@ class Scope:
     """What the functions of one template look at.
 
     `names` are parameters and pseudo parameters. `attribute_of(resource, attribute)` is a
-    resource's own value, with the attribute "" that of Ref. `imports` are exported values.
-    `symbolic`: the values of resources are not known yet, something stands in their place.
+    resource's own value, with the attribute "" that of Ref; while that is not known, a text with
+    SYMBOL. `imports` are exported values.
     """
 
     def __init__(
@@ -32,9 +33,7 @@ class Scope:
         names: Mapping[str, Any],
         attribute_of: Callable[[str, str], Any],
         imports: Mapping[str, str],
-        symbolic: bool = False,
     ) -> None:
-        self.symbolic = symbolic
         self.names = names
         self.mappings = template.get("Mappings") or {}
         self.attribute_of = attribute_of
@@ -125,7 +124,7 @@ def join(scope: Scope, argument: Any) -> str:
 def select(scope: Scope, argument: Any) -> Any:
     index, values = scope.value(argument[0]), as_list(scope.value(argument[1]))
     if not str(index).isdecimal() or int(index) >= len(values):
-        if scope.symbolic:
+        if any(SYMBOL in str(each) for each in values):
             return f"{values}[{index}]"
         raise template_error(f"Fn::Select cannot select nonexistent value at index {index}")
     return values[int(index)]

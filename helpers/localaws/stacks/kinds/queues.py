@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from helpers.localaws.stacks.calls import Calls, find, refuse_existing
+from helpers.localaws.stacks.calls import Calls, find, refuse_existing, wait_for
 from helpers.localaws.stacks.kinds.kind import Kind, Made, Wanted, changed_tags, changes
 
 # The values of attributes that are no longer given: SQS API Reference, "CreateQueue".
@@ -47,9 +47,8 @@ class Queue(Kind):
             QueueName=name, Attributes=attributes, tags=dict(wanted.tags)
         )["QueueUrl"]
         wanted.begun(url)
-        arn = aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        attributes = {"Arn": arn["Attributes"]["QueueArn"], "QueueName": name, "QueueUrl": url}
-        return Made(url, attributes)
+        wait_for(lambda: arn_of(aws, url) is not None, f"Queue {name}")
+        return Made(url, {"Arn": arn_of(aws, url), "QueueName": name, "QueueUrl": url})
 
     def update(self, aws: Calls, made: Made, had: Wanted, wanted: Wanted) -> Made:
         changed = changes(had, wanted, DEFAULTS)
@@ -65,6 +64,13 @@ class Queue(Kind):
 
     def delete(self, aws: Calls, made: Made, had: Wanted) -> None:
         aws("sqs").delete_queue(QueueUrl=made.physical_id)
+
+
+def arn_of(aws: Calls, url: str) -> str | None:
+    """The ARN of a queue, None while it is not to be seen: a new one may take a second."""
+    look = aws("sqs").get_queue_attributes
+    found = find(look, QueueUrl=url, AttributeNames=["QueueArn"])
+    return found["Attributes"]["QueueArn"] if found else None
 
 
 def as_texts(properties: dict[str, Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@ Source: Template reference, AWS::IAM::Role, Policy, RolePolicy and ManagedPolicy
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from helpers.localaws.stacks.calls import Calls, find, refuse_existing
@@ -13,6 +14,10 @@ from helpers.localaws.stacks.kinds.kind import Kind, Made, Wanted, changed_tags,
 
 LONGEST_ROLE, LONGEST_POLICY = 64, 128
 HOLDERS = {"Roles": "role", "Users": "user", "Groups": "group"}
+
+
+def wait_until_usable(_roles: Iterable[str]) -> None:
+    """Wait until roles and their policies are in force: here they are at once."""
 
 
 class Role(Kind):
@@ -38,6 +43,7 @@ class Role(Kind):
         )["Role"]
         wanted.begun(name)
         self._put_policies(aws, name, set(), wanted)
+        wait_until_usable([name])
         return Made(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
     def _put_policies(self, aws: Calls, name: str, attached: set[str], wanted: Wanted) -> None:
@@ -73,6 +79,7 @@ class Role(Kind):
             iam.tag_role(RoleName=name, Tags=[{"Key": k, "Value": v} for k, v in tags.items()])
         if gone:
             iam.untag_role(RoleName=name, TagKeys=gone)
+        wait_until_usable([name])
         return made
 
     def delete(self, aws: Calls, made: Made, had: Wanted) -> None:
@@ -139,6 +146,11 @@ def put_inline(aws: Calls, policy: Wanted) -> None:
         text = document(policy.properties["PolicyDocument"])
         name = policy.properties["PolicyName"]
         put(**{f"{kind.title()}Name": holder}, PolicyName=name, PolicyDocument=text)
+    wait_until_usable(roles_of(policy))
+
+
+def roles_of(policy: Wanted) -> list[str]:
+    return [holder for kind, holder in holders(policy) if kind == "role"]
 
 
 def delete_inline(aws: Calls, kind: str, holder: str, policy: Wanted) -> None:
@@ -182,6 +194,7 @@ class ManagedPolicy(Kind):
         wanted.begun(arn)
         for kind, holder in holders(wanted):
             attach(aws, "attach", kind, holder, arn)
+        wait_until_usable(roles_of(wanted))
         return Made(arn, {"PolicyArn": arn})
 
     def update(self, aws: Calls, made: Made, had: Wanted, wanted: Wanted) -> Made:
