@@ -32,6 +32,8 @@ AN_ID, A_TIME = "11111111-2222-3333-4444-555555555555", "1700000000000"
 # Whose answer tells which function a mapping belongs to, and what tells which role has a boundary.
 OF_A_FUNCTION = ("UpdateEventSourceMapping", "DeleteEventSourceMapping")
 OF_A_ROLE = ("AttachRolePolicy", "DetachRolePolicy", "PutRolePolicy", "DeleteRolePolicy")
+# What CloudFormation calls in the caller's name to make a thing, where no cell calls it as well.
+OF_STACKS = {"AWS::Logs::LogGroup": ("logs:CreateLogGroup", "logs:PutRetentionPolicy")}
 
 
 class Need(NamedTuple):
@@ -72,6 +74,7 @@ class Recorder:
             self.needs.add(lasting(need.action, need.resource or "", known))
             if need.action == "lambda:GetFunction":  # its API: it shows tags to no one else
                 self.needs.add(lasting("lambda:ListTags", need.resource or "", {}))
+        self.needs |= set(needed_by_stack(call))
         self.grants |= set(granted(call))
 
 
@@ -79,6 +82,15 @@ def lasting(action: str, resource: str, context: dict[str, str]) -> Need:
     """A need without what differs from run to run."""
     named = UUID.sub(AN_ID, re.sub(r"(BreakIt-)\d+", rf"\g<1>{A_TIME}", resource))
     return Need(action, named, tuple(sorted(context.items())))
+
+
+def needed_by_stack(call: Call) -> Iterator[Need]:
+    """What the making of a stack needs, whose log groups are called after its functions."""
+    for kind, actions in OF_STACKS.items():
+        if f"Type: {kind}" in call.parameters.get("TemplateBody", ""):
+            group = f"log-group:/aws/lambda/{call.parameters['StackName']}"
+            for action in actions:
+                yield lasting(action, f"arn:aws:logs:{call.region}:{ACCOUNT}:{group}", {})
 
 
 def granted(call: Call) -> Iterator[Need]:
