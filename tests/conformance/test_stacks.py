@@ -796,6 +796,7 @@ def test_CF_023_a_custom_named_resource_is_not_replaced(stacks) -> None:
     own = template["Resources"]["Queue"]["Properties"]["QueueName"]
     assert stacks.update(name, json.dumps(template)) == "UPDATE_ROLLBACK_COMPLETE"
     reason = next(text for _, status, text in stacks.events(name) if status == "UPDATE_FAILED")
+    assert ("Queue", "UPDATE_COMPLETE", "") in stacks.events(name)
     assert reason == (
         "CloudFormation cannot update a stack when a custom-named resource requires replacing. "
         f"Rename {own} and update the stack again."

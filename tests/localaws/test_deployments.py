@@ -194,6 +194,18 @@ def test_a_stack_that_is_to_be_deleted_is_not_made_further(queues) -> None:
     assert turns(stack) == ["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
 
 
+def test_what_was_left_failed_is_made_by_the_next_update(queues) -> None:
+    queues.fails = {"create B": Failed("no")}
+    stack = Stack("s", STACK_ID, order(A={}, B={}), on_failure="DO_NOTHING")
+    deployed(stack).create()
+    failed = stack.resources["B"].made
+    queues.fails = {}
+    deployed(stack).update(order(A={}, B={}))
+    assert queues.done == ["create A", "create B", "create B", "delete B"]
+    assert stack.status == "UPDATE_COMPLETE"
+    assert stack.resources["B"].made != failed
+
+
 def test_a_creation_that_takes_too_long_fails(queues, monkeypatch) -> None:
     times = iter([0.0, 0.0, 61.0])
     monkeypatch.setattr(deployment.time, "monotonic", lambda: next(times))

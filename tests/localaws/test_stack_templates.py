@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from helpers.localaws.stacks import schemas, template
-from helpers.localaws.stacks.backend import changes_between
+from helpers.localaws.stacks.backend import Backend, changes_between
 from helpers.localaws.stacks.deployment import preview
 from helpers.localaws.stacks.kinds import KINDS
 from helpers.localaws.stacks.refusals import StackError
 from helpers.localaws.stacks.stack import Order
 from tests.conformance.kit import REGION
 from tests.localaws.kit import ACCOUNT
+from tests.notebook_files import ROOT
 
 STACK_ID = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/s/1"
 QUEUE = {"Type": "AWS::SQS::Queue"}
@@ -37,6 +43,14 @@ def refusal_of(call: Any, *arguments: Any) -> str:
     with pytest.raises(StackError) as refused:
         call(*arguments)
     return refused.value.message
+
+
+def test_what_takes_a_second_to_load_is_loaded_with_the_first_template() -> None:
+    slow = {"cfnlint", "jsonschema", "samtranslator", "moto.cloudformation"}
+    look = "import sys; from helpers.localaws.front import services; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert "helpers.localaws.stacks.answers" in run.stdout.split()
+    assert slow & set(run.stdout.split()) == set()
 
 
 # -- what is read ----------------------------------------------------------------------------
@@ -129,6 +143,84 @@ def test_a_property_that_would_not_be_heeded_is_named() -> None:
     assert "Properties of AWS::Lambda::Function that are not supported: F [VpcConfig]." in text
 
 
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"Rules": {"R": {}}}, "The section Rules is not supported."),
+        (
+            {"Resources": {"A": {**QUEUE, "UpdatePolicy": {"x": 1}}}},
+            "UpdatePolicy is not supported",
+        ),
+        ({"Resources": {"A": {**QUEUE, "DeletionPolicy": "Snapshot"}}}, "DeletionPolicy Snapshot"),
+        ({"Resources": {"A-B": QUEUE}}, "Resource name A-B is non alphanumeric."),
+        ({"Outputs": {"O": {}}}, "Every Outputs member must contain a Value object"),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(changed, text) -> None:
+    assert text in refusal_of(template.checked_form, {"Resources": {"A": QUEUE}, **changed})
+
+
+def test_an_output_is_a_text() -> None:
+    outputs = {"O": {"Value": ["a", "b"]}}
+    text = refusal_of(lambda: seen({"A": QUEUE}, Outputs=outputs))
+    assert "The Value field of every Outputs member must evaluate to a String." in text
+
+
+WHOLE = {
+    "Parameters": {"P": {"Type": "String", "Default": "a"}},
+    "Mappings": {"M": {"a": {"b": "c"}}},
+    "Conditions": {"C": {"Fn::Equals": [{"Ref": "P"}, "a"]}},
+    "Resources": {
+        "A": {
+            **QUEUE,
+            "Condition": "C",
+            "DependsOn": ["B"],
+            "Properties": {
+                "QueueName": {"Fn::Sub": ["${P}${x}", {"x": {"Fn::FindInMap": ["M", "a", "b"]}}]},
+                "DelaySeconds": {"Fn::Select": [0, {"Fn::Split": [",", "1,2"]}]},
+            },
+        },
+        "B": {**QUEUE, "Properties": {"VisibilityTimeout": {"Fn::If": ["C", 1, 2]}}},
+    },
+    "Outputs": {
+        "O": {"Value": {"Ref": "A"}, "Condition": "C", "Export": {"Name": {"Fn::Base64": "x"}}},
+        "J": {"Value": {"Fn::ToJsonString": {"a": {"Fn::Not": [{"Condition": "C"}]}}}},
+        "K": {"Value": {"Fn::Join": ["-", ["a", {"Fn::GetAtt": ["A", "Arn"]}]]}},
+    },
+}
+IN_ITS_PLACE = [
+    *(None, 5, "x", [], {}, ["a"], {"a": 1}, {"Ref": "B"}, {"Ref": [1]}, {"Ref": "AWS::NoValue"}),
+    *({"Fn::GetAtt": 5}, {"Fn::GetAtt": [["a"], "b"]}, {"Fn::Sub": 5}, {"Fn::If": ["C", 1]}),
+    *({"Fn::Select": ["x"]}, {"Fn::And": 5}, {"Condition": [1]}),
+]
+
+
+def variants(written: dict[Any, Any] | list[Any]) -> Iterator[Any]:
+    """What is written, with something else in the place of each of its parts."""
+    yield from IN_ITS_PLACE
+    parts = written if isinstance(written, dict) else dict(enumerate(written))
+    for key, part in parts.items():
+        inside = variants(part) if isinstance(part, (dict, list)) else IN_ITS_PLACE
+        for variant in inside:
+            changed = written.copy()
+            changed[key] = variant
+            yield changed
+
+
+def test_no_template_leads_to_a_fault_of_ours() -> None:
+    backend = Backend(REGION, ACCOUNT, calls=lambda *_: SimpleNamespace(region=REGION))
+    backend._start = lambda *_: None
+    taken = 0
+    for variant in [WHOLE, *variants(WHOLE)]:
+        try:
+            backend.create({"StackName": "s", "TemplateBody": json.dumps(variant)}, "key")
+            taken += 1
+        except StackError:
+            pass
+        backend.reset()
+    assert taken > 10
+
+
 @pytest.mark.parametrize("name", ["AWS::LanguageExtensions", "Own"])
 def test_a_transform_other_than_sam_is_named(name) -> None:
     text = refusal_of(template.transforms, {"Transform": name})
@@ -156,6 +248,12 @@ def test_texts_are_taken_for_numbers_and_truth_as_the_schema_says() -> None:
         "QueueName": "5",
         "Tags": [{"Key": "k", "Value": "1"}],
     }
+
+
+def test_the_guide_lists_the_types() -> None:
+    text = (ROOT / "docs" / "local_aws.md").read_text(encoding="utf-8")
+    listed = text.partition("Types of resources:")[2].partition(".\n")[0]
+    assert set(re.findall(r"`(.+?)`", listed)) == set(KINDS)
 
 
 # -- what has changed ---------------------------------------------------------------------------

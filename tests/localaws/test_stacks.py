@@ -114,7 +114,8 @@ def test_of_two_stacks_of_one_name_there_is_one(own) -> None:
     [
         ({"StackName": "under_score"}, "Value 'under_score' at 'stackName' failed to satisfy"),
         ({"TemplateBody": " " * 51_201}, "Member must have length less than or equal to 51200"),
-        ({"StackPolicyBody": "{}"}, "StackPolicyBody is not supported by the local AWS."),
+        ({"StackPolicyBody": "{}"}, "StackPolicyBody is not supported by the local AWS for"),
+        ({"NotificationARNs": ["a"]}, "NotificationARNs is not supported by the local AWS for"),
         ({"DisableRollback": True, "OnFailure": "DELETE"}, "both DisableRollback and OnFailure"),
         ({"RoleARN": "arn:aws:iam::123456789012:role/lost"}, "is invalid or cannot be assumed"),
     ],

@@ -24,6 +24,8 @@ PAGE = 100  # of events and the like
 NOT_HEEDED = (
     *("StackPolicyBody", "StackPolicyURL", "RollbackConfiguration", "ResourceTypes"),
     *("StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL", "ResourcesToImport"),
+    *("NotificationARNs", "RetainExceptOnCreate", "ImportExistingResources", "DeletionMode"),
+    *("DeploymentMode", "DeploymentConfig"),
 )
 
 
@@ -54,10 +56,7 @@ class Responses(CleanRefusals, BaseResponse):
 
     def _given(self) -> dict[str, Any]:
         """The parameters of a call that makes or changes a stack, with its template's text."""
-        given = dict(self.params)
-        for name in NOT_HEEDED:
-            if given.get(name):
-                raise invalid(f"{name} is not supported by the local AWS.")
+        given = self._heeded()
         if given.get("TemplateURL"):
             given["TemplateBody"] = self._from_s3(given["TemplateURL"])
         if not given.get("TemplateBody") and not given.get("UsePreviousTemplate"):
@@ -67,6 +66,13 @@ class Responses(CleanRefusals, BaseResponse):
             limit = f"Member must have length less than or equal to {templates.MOST_BYTES}"
             raise refusals.violation("templateBody", text, limit)
         return given
+
+    def _heeded(self, *more: str) -> dict[str, Any]:
+        """The parameters of a call. Raises StackError for one that would be passed over."""
+        for name in (*NOT_HEEDED, *more):
+            if self.params.get(name):
+                raise invalid(f"{name} is not supported by the local AWS for {self._get_action()}.")
+        return dict(self.params)
 
     def _from_s3(self, url: str) -> str:
         bucket, _, key = url.partition("://")[2].partition("/")[2].partition("/")
@@ -86,11 +92,12 @@ class Responses(CleanRefusals, BaseResponse):
         return ActionResult({"StackId": stack.id})
 
     def update_stack(self) -> ActionResult:
+        self._heeded("DisableRollback")
         stack = self.backend.update(self._given(), self.get_access_key())
         return ActionResult({"StackId": stack.id})
 
     def delete_stack(self) -> ActionResult:
-        self.backend.delete(dict(self.params), self.get_access_key())
+        self.backend.delete(self._heeded(), self.get_access_key())
         return EmptyResult()
 
     def update_termination_protection(self) -> ActionResult:
@@ -231,6 +238,7 @@ class Responses(CleanRefusals, BaseResponse):
         if used:
             known["DeclaredTransforms"] = used
         needed = templates.capabilities_of(template)
+        needed += ["CAPABILITY_AUTO_EXPAND"] if used else []
         if needed:
             kinds = sorted({k for k in known["ResourceTypes"] if k in templates.IAM_NAMES})
             known["Capabilities"] = needed
@@ -256,7 +264,7 @@ class Responses(CleanRefusals, BaseResponse):
             {
                 **about_change_set(made, stack),
                 "Parameters": parameters.shown(order.declared, order.parameters),
-                "NotificationARNs": list(order.notification_arns),
+                "NotificationARNs": [],
                 "RollbackConfiguration": {},
                 "Capabilities": list(order.capabilities),
                 "Tags": [{"Key": key, "Value": value} for key, value in order.tags.items()],
@@ -271,7 +279,7 @@ class Responses(CleanRefusals, BaseResponse):
 
     def execute_change_set(self) -> ActionResult:
         name = self._get_param("ChangeSetName")
-        self.backend.execute(name, dict(self.params), self.get_access_key())
+        self.backend.execute(name, self._heeded(), self.get_access_key())
         return EmptyResult()
 
     def delete_change_set(self) -> ActionResult:

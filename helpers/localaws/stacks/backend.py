@@ -28,10 +28,7 @@ from helpers.localaws.stacks.refusals import StackError, invalid
 from helpers.localaws.stacks.stack import Order, Stack, now
 
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
-UPDATABLE = (
-    *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "CREATE_FAILED"),
-    "UPDATE_FAILED",
-)
+UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "CREATE_FAILED")
 NO_UPDATES = "No updates are to be performed."
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a "
@@ -157,7 +154,6 @@ class Backend(BaseBackend):
             else dict(before.tags if before else {}),
             tuple(capabilities),
             given.get("RoleARN") or (before.role_arn if before else ""),
-            tuple(given.get("NotificationARNs") or (before.notification_arns if before else ())),
         )
         return order, failed
 
@@ -215,7 +211,7 @@ class Backend(BaseBackend):
             raise invalid(failed)
         self._check_updatable(stack)
         new = self._preview(order, stack)
-        if new == self._preview(stack.order, stack) and stack.status != "UPDATE_FAILED":
+        if new == self._preview(stack.order, stack) and stack.status != "CREATE_FAILED":
             raise invalid(NO_UPDATES)
         stack.token = given.get("ClientRequestToken")
         self._begin_update(stack, order, caller)

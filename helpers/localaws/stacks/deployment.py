@@ -17,7 +17,7 @@ from helpers.localaws.stacks import parameters, schemas
 from helpers.localaws.stacks.calls import Calls, Failed, is_missing, reason_of
 from helpers.localaws.stacks.intrinsics import NO_VALUE, SYMBOL, Scope
 from helpers.localaws.stacks.kinds import KINDS, Made, Wanted
-from helpers.localaws.stacks.refusals import unresolved
+from helpers.localaws.stacks.refusals import format_error, unresolved
 from helpers.localaws.stacks.stack import (
     GONE,
     ID_TAG,
@@ -32,13 +32,13 @@ from helpers.localaws.stacks.template import in_order
 Undo = Callable[[], None]
 
 
-def pseudo_parameters(stack_name: str, stack_id: str, arns: tuple[str, ...]) -> dict[str, Any]:
+def pseudo_parameters(stack_name: str, stack_id: str) -> dict[str, Any]:
     """What Ref says of the names that every template has; an id is an ARN."""
     partition, _, region, account = stack_id.split(":")[1:5]
     return {
         "AWS::AccountId": account,
         "AWS::NoValue": NO_VALUE,
-        "AWS::NotificationARNs": list(arns),
+        "AWS::NotificationARNs": [],
         "AWS::Partition": partition,
         "AWS::Region": region,
         "AWS::StackId": stack_id,
@@ -48,7 +48,7 @@ def pseudo_parameters(stack_name: str, stack_id: str, arns: tuple[str, ...]) -> 
 
 
 def names_of(order: Order, stack_name: str, stack_id: str) -> dict[str, Any]:
-    pseudo = pseudo_parameters(stack_name, stack_id, order.notification_arns)
+    pseudo = pseudo_parameters(stack_name, stack_id)
     return pseudo | parameters.values_of(order.declared, order.parameters)
 
 
@@ -67,7 +67,10 @@ def outputs_of(template: Mapping[str, Any], scope: Scope) -> list[dict[str, str]
     for name, written in (template.get("Outputs") or {}).items():
         if "Condition" in written and not scope.condition(written["Condition"]):
             continue
-        output = {"OutputKey": name, "OutputValue": scope.text(written.get("Value", ""))}
+        value = scope.value(written["Value"])
+        if isinstance(value, (list, dict)):
+            raise format_error("The Value field of every Outputs member must evaluate to a String.")
+        output = {"OutputKey": name, "OutputValue": scope.text(value)}
         if "Description" in written:
             output["Description"] = written["Description"]
         if "Export" in written:
@@ -86,12 +89,19 @@ def preview(
     """
 
     def attribute_of(resource: str, attribute: str) -> str:
+        if block == "Conditions":
+            raise format_error(
+                f"Unresolved dependencies [{resource}]. Cannot reference resources in the "
+                "Conditions block of the template"
+            )
         if resource not in there:
             raise unresolved([resource], block)
         return f"{SYMBOL}{resource}.{attribute}{SYMBOL}"
 
+    block = "Conditions"
     names = names_of(order, stack_name, stack_id)
     scope = Scope(order.template, names, attribute_of, imports)
+    scope.check_conditions()
     there: dict[str, Any] = active(order.template, scope)
     block = "Resources"
     resources = {
@@ -201,6 +211,9 @@ class Deployment:
 
     def _make(self, name: str, definition: Mapping[str, Any], scope: Scope) -> bool:
         existing = self.stack.resources.get(name)
+        if existing and existing.status == "CREATE_FAILED":  # and was left so: it is made anew
+            self._left_over.append(self.stack.resources.pop(name))
+            existing = None
         creating = existing is None
         resource = existing or Resource(name, definition["Type"], definition)
         try:
@@ -237,18 +250,26 @@ class Deployment:
         return Wanted(self.stack.name, name, properties, tags)
 
     def _create(self, resource: Resource, wanted: Wanted) -> None:
-        def begun(physical_id: str) -> None:
-            resource.made = Made(physical_id, {})
-            self.stack.note(resource, "CREATE_IN_PROGRESS", "Resource creation Initiated")
-
         name = resource.logical_id
         resource.had = wanted
         self.stack.resources[name] = resource
         self.stack.note(resource, "CREATE_IN_PROGRESS")
         self._undo.append(lambda: self._forget(name))
         self._check(resource.kind, name, wanted)
-        resource.made = KINDS[resource.kind].create(self._aws, replace(wanted, begun=begun))
+        self._call_create(resource, wanted, "CREATE_IN_PROGRESS")
         self.stack.note(resource, "CREATE_COMPLETE")
+
+    def _call_create(self, resource: Resource, wanted: Wanted, status: str) -> None:
+        """Make what is there of a resource known as soon as something is."""
+
+        def begun(physical_id: str) -> None:
+            resource.made = Made(physical_id, {})
+            self.stack.note(resource, status, "Resource creation Initiated")
+
+        made = KINDS[resource.kind].create(self._aws, replace(wanted, begun=begun))
+        if not resource.made.physical_id:
+            begun(made.physical_id)
+        resource.made = made
 
     def _forget(self, name: str) -> None:
         """Undo a creation: it is deleted with what is left over."""
@@ -310,12 +331,7 @@ class Deployment:
         new = Resource(name, old.kind, definition, had=wanted)
         self.stack.resources[name] = new
         self._undo.append(lambda: self._put_back(old))
-
-        def begun(physical_id: str) -> None:
-            new.made = Made(physical_id, {})
-            self.stack.note(new, "UPDATE_IN_PROGRESS", "Resource creation Initiated")
-
-        new.made = KINDS[new.kind].create(self._aws, replace(wanted, begun=begun))
+        self._call_create(new, wanted, "UPDATE_IN_PROGRESS")
         self.stack.note(new, "UPDATE_COMPLETE")
         self._left_over.append(replace(old, definition=as_replaced(old)))
 
@@ -355,6 +371,9 @@ class Deployment:
             except Exception as error:  # noqa: BLE001 (the others are to be undone)
                 self._failed.append(self.stack.name)
                 self.stack.reason = reason_of(error)
+        for resource in list(self.stack.resources.values()):
+            if resource.status == "UPDATE_FAILED":  # before anything of it was changed
+                self.stack.note(resource, "UPDATE_COMPLETE")
         return not self._failed
 
     def _clean_up(self, status: str) -> None:

@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from helpers.localaws.stacks.refusals import StackError, template_error
+from helpers.localaws.stacks.refusals import StackError, format_error, template_error
 
 NO_VALUE = object()  # that of AWS::NoValue: what has it is left out
 PLACEHOLDER = re.compile(r"\$\{(!?)([^}]*)\}")
 SYMBOL = "\0"  # in what stands for a value that is not known yet
+MALFORMED = (TypeError, ValueError, KeyError, IndexError, AttributeError)
 UNSUPPORTED = ("Fn::Transform", "Fn::Cidr", "Fn::GetStackOutput")
 
 
@@ -40,14 +41,24 @@ class Scope:
         self.imports = imports
         self._conditions = template.get("Conditions") or {}
         self._known: dict[str, bool] = {}
+        self._being_found: list[str] = []
 
     def condition(self, name: str) -> bool:
         """Whether a condition of the template holds."""
         if name not in self._conditions:
             raise template_error(f"unresolved condition dependency {name} in Fn::If")
         if name not in self._known:
+            self._being_found.append(name)
+            if name in self._being_found[:-1]:
+                raise format_error(f"Circular dependency between conditions: [{name}]")
             self._known[name] = bool(self.value(self._conditions[name]))
+            self._being_found.remove(name)
         return self._known[name]
+
+    def check_conditions(self) -> None:
+        """Find all conditions, before there are resources that they could refer to."""
+        for name in self._conditions:
+            self.condition(name)
 
     def value(self, written: Any) -> Any:
         """What a part of the template stands for; NO_VALUE if it is to be left out."""
@@ -59,11 +70,17 @@ class Scope:
             ((name, argument),) = written.items()
             function = FUNCTIONS.get(name)
             if function is not None:
-                return function(self, argument)
+                return self._apply(name, function, argument)
             if name in UNSUPPORTED:
                 raise template_error(f"{name} is not supported by the local AWS.")
         values = {key: self.value(each) for key, each in written.items()}
         return {key: each for key, each in values.items() if each is not NO_VALUE}
+
+    def _apply(self, name: str, function: Callable[[Scope, Any], Any], argument: Any) -> Any:
+        try:
+            return function(self, argument)
+        except MALFORMED:
+            raise template_error(f"the argument of {name} is malformed: {argument}") from None
 
     def text(self, written: Any) -> str:
         """The value as CloudFormation writes it into a text."""
@@ -93,7 +110,8 @@ def attribute_named(argument: Any) -> tuple[str, Any]:
             "every Fn::GetAtt object requires two non-empty parameters, the resource name and "
             "the resource attribute"
         )
-    return argument[0], argument[1] if len(argument) == 2 else ".".join(argument[1:])
+    attribute = argument[1] if len(argument) == 2 else ".".join(argument[1:])
+    return str(argument[0]), attribute
 
 
 def sub(scope: Scope, argument: Any) -> str:
@@ -200,11 +218,21 @@ FUNCTIONS: dict[str, Callable[[Scope, Any], Any]] = {
 # -- what is referred to -----------------------------------------------------------------
 
 
-def references(written: Any) -> Iterator[tuple[str, str]]:
-    """Each resource or parameter that is referred to, with the attribute, "" for Ref."""
+def references(written: Any) -> list[tuple[str, str]]:
+    """Each resource or parameter that is referred to, with the attribute, "" for Ref.
+
+    Raises StackError for a function whose argument is none.
+    """
+    try:
+        return list(found_in(written))
+    except MALFORMED:
+        raise template_error("an argument of Fn::GetAtt or Fn::Sub is malformed") from None
+
+
+def found_in(written: Any) -> Iterator[tuple[str, str]]:
     if isinstance(written, list):
         for each in written:
-            yield from references(each)
+            yield from found_in(each)
     elif isinstance(written, dict):
         for name, argument in written.items():
             if name == "Ref" and len(written) == 1:
@@ -215,12 +243,12 @@ def references(written: Any) -> Iterator[tuple[str, str]]:
             elif name == "Fn::Sub" and len(written) == 1:
                 yield from references_of_sub(argument)
             else:
-                yield from references(argument)
+                yield from found_in(argument)
 
 
 def references_of_sub(argument: Any) -> Iterator[tuple[str, str]]:
     text, given = argument if isinstance(argument, list) else (argument, {})
-    yield from references(given)
+    yield from found_in(given)
     for literal, name in PLACEHOLDER.findall(text):
         if not literal and name.strip() not in given:
             resource, _, attribute = name.strip().partition(".")

@@ -60,7 +60,6 @@ class Order:
     tags: Mapping[str, str]
     capabilities: tuple[str, ...] = ()
     role_arn: str = ""
-    notification_arns: tuple[str, ...] = ()
 
     @property
     def declared(self) -> dict[str, Any]:
@@ -156,7 +155,7 @@ class Stack:
             "StackStatus": self.status,
             "StackStatusReason": self.reason or None,
             "DisableRollback": self.on_failure == "DO_NOTHING",
-            "NotificationARNs": list(order.notification_arns),
+            "NotificationARNs": [],
             "TimeoutInMinutes": self.timeout_minutes,
             "Capabilities": list(order.capabilities) or None,
             "Outputs": self.outputs or None,

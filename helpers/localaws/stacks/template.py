@@ -39,7 +39,7 @@ PSEUDO = {
     *("AWS::AccountId", "AWS::NoValue", "AWS::NotificationARNs", "AWS::Partition"),
     *("AWS::Region", "AWS::StackId", "AWS::StackName", "AWS::URLSuffix"),
 }
-POLICIES = ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot")
+POLICIES = ("Delete", "Retain", "RetainExceptOnCreate")  # Snapshot is for types that have some
 # Types that need CAPABILITY_IAM, with the property that needs CAPABILITY_NAMED_IAM.
 IAM_NAMES = {
     "AWS::IAM::Role": "RoleName",
@@ -60,6 +60,8 @@ def read(text: str) -> Template:
             return checked_form(json.loads(text))
         except ValueError:
             pass  # YAML may begin so, too
+        except RecursionError:
+            raise format_error("JSON not well-formed.") from None
     found, matches = decode_str(text)
     if matches:
         line, column = matches[0].linenumber, matches[0].columnnumber
@@ -86,17 +88,28 @@ def checked_form(template: Any) -> Template:
     """Sections and the form of each resource, before a transform."""
     if not isinstance(template, dict):
         raise format_error("unsupported structure.")
+    check_sections(template)
+    if not template.get("Resources"):
+        raise format_error("At least one Resources member must be defined.")
+    for name, resource in template["Resources"].items():
+        check_resource_form(name, resource, is_sam(template))
+    check_outputs_form(template.get("Outputs") or {})
+    for parameter in (template.get("Parameters") or {}).values():
+        if not isinstance(parameter, dict) or "Type" not in parameter:
+            raise format_error("Every Parameters object must contain a Type member.")
+    return template
+
+
+def check_sections(template: Template) -> None:
     foreign = sorted(set(template) - SECTIONS - ({"Globals"} if is_sam(template) else set()))
     if foreign:
         raise invalid(f"Invalid template property or properties [{', '.join(foreign)}]")
     for section in ("Resources", "Parameters", "Mappings", "Conditions", "Outputs"):
         if section in template and not isinstance(template[section], dict):
             raise format_error(f"[/{section}] 'null' values are not allowed in templates")
-    if not template.get("Resources"):
-        raise format_error("At least one Resources member must be defined.")
-    for name, resource in template["Resources"].items():
-        check_resource_form(name, resource, is_sam(template))
-    return template
+    for section in ("Rules", "Hooks"):
+        if template.get(section):
+            raise not_here(f"The section {section} is not supported.")
 
 
 def check_resource_form(name: str, resource: Any, sam: bool) -> None:
@@ -107,17 +120,38 @@ def check_resource_form(name: str, resource: Any, sam: bool) -> None:
         raise format_error(f"{where} resource definition is malformed")
     if not isinstance(resource.get("Type"), str):
         raise format_error(f"{where} Every Resources object must contain a Type member.")
+    needed = depends_on(resource)
+    well_formed = (
+        isinstance(resource.get("Properties") or {}, dict)
+        and isinstance(resource.get("Condition", ""), str)
+        and all(isinstance(each, str) for each in needed)
+    )
+    if not well_formed:
+        raise format_error(f"{where} resource definition is malformed")
     foreign = sorted(set(resource) - ATTRIBUTES)
     if foreign and not (sam and resource["Type"].startswith("AWS::Serverless::")):
         raise invalid(f"Invalid template resource property '{foreign[0]}'")
-    if resource.get("Properties") is not None and not isinstance(resource["Properties"], dict):
-        raise format_error(f"{where} resource definition is malformed")
+    check_resource_policies(name, resource)
+
+
+def check_resource_policies(name: str, resource: Template) -> None:
     for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-        if (
-            isinstance(resource.get(policy, ""), str)
-            and resource.get(policy, "Delete") not in POLICIES
-        ):
+        if str(resource.get(policy, "Delete")) not in POLICIES:
             raise template_error(f"Unrecognized {policy} {resource[policy]} for resource {name}")
+    for policy in ("CreationPolicy", "UpdatePolicy"):
+        if resource.get(policy):
+            raise not_here(f"{policy} is not supported: {name}.")
+
+
+def check_outputs_form(outputs: Template) -> None:
+    for output in outputs.values():
+        if not isinstance(output, dict) or "Value" not in output:
+            raise format_error("Every Outputs member must contain a Value object")
+        export = output.get("Export", {"Name": ""})
+        if not isinstance(export, dict) or "Name" not in export:
+            raise format_error("Every Export must contain a Name member")
+        if not isinstance(output.get("Condition", ""), str):
+            raise format_error("Every Condition of an output must be a string")
 
 
 def transforms(template: Template) -> list[str]:

@@ -134,8 +134,6 @@ def set_tags(aws: Calls, arn: str, had: Wanted, wanted: Wanted) -> None:
 
 
 class Version(Kind):
-    """A version; on AWS a template that changes one is refused, for versions never change."""
-
     name = "AWS::Lambda::Version"
     properties = frozenset({"FunctionName", "Description", "CodeSha256"})
     attributes = frozenset({"FunctionArn", "Version"})
