@@ -462,6 +462,17 @@ def test_CF_007_a_stack_that_is_to_vanish_if_it_fails(stacks) -> None:
     assert poll(lambda: stacks.gone(name), bool, "it to be gone")
 
 
+def test_CF_005_a_resource_does_not_change_its_type(stacks) -> None:
+    name = stacks.create(queue())
+    other = json.dumps({"Resources": {"Queue": resource("AWS::SNS::Topic")}})
+    assert refusal(stacks.client.update_stack, StackName=name, TemplateBody=other) == (
+        400,
+        "ValidationError",
+        "Update of resource type is not permitted. The new template modifies resource type of the "
+        "following resources: [Queue]",
+    )
+
+
 def test_CF_009_a_change_set_makes_a_stack(stacks) -> None:
     name, changes = unique("stack"), unique("set")
     template = json.loads(queue())
@@ -656,6 +667,13 @@ def test_CF_016_a_value_that_is_exported_and_imported(stacks) -> None:
     second = stacks.create(json.dumps(taking))
     assert stacks.outputs(second)["Arn"] == stacks.outputs(first)["Arn"]
     assert stacks.client.list_imports(ExportName=export)["Imports"] == [second]
+    third = stacks.create(json.dumps(giving))
+    assert (
+        third,
+        "ROLLBACK_IN_PROGRESS",
+        f"Export with name {export} is already exported by stack {first}. Rollback requested by "
+        "user.",
+    ) in stacks.events(third)
     stacks.client.delete_stack(StackName=first)
     assert stacks.settled(first) == "DELETE_FAILED"
     assert "as it is in use by" in stacks.about(first)["StackStatusReason"]

@@ -68,9 +68,11 @@ def order(**resources: Any) -> Order:
     return Order(json.dumps(template), template, {}, {})
 
 
-def deployed(stack: Stack) -> Deployment:
+def deployed(stack: Stack, importers: list[str] | None = None) -> Deployment:
+    """An operation on a stack whose exports these stacks import."""
     aws: Any = SimpleNamespace(region=REGION)
-    return Deployment(stack, aws, {})
+    exports: Any = SimpleNamespace(exports=dict, importers=lambda _name: importers or [])
+    return Deployment(stack, aws, exports)
 
 
 def made(**resources: Any) -> Stack:
@@ -136,6 +138,21 @@ def test_a_failed_update_is_undone_in_the_reverse_order(queues) -> None:
     assert stack.outputs == outputs
 
 
+def test_of_what_is_removed_each_is_deleted_before_what_it_needs(queues) -> None:
+    stack = made(A={}, B={}, C={})
+    deployed(stack).update(order(C={}, B={}, A={"QueueName": {"Fn::GetAtt": ["B", "Arn"]}}))
+    deployed(stack).update(order(C={}))
+    assert queues.done[-2:] == ["delete A", "delete B"]
+
+
+def test_the_reason_of_an_update_tells_what_could_not_be_created(queues) -> None:
+    stack = made(A={})
+    queues.fails = {"create B": Failed("no")}
+    deployed(stack).update(order(A={}, B={}))
+    reasons = [e.get("ResourceStatusReason") for e in stack.events]
+    assert "The following resource(s) failed to create: [B]. " in reasons
+
+
 def test_a_replaced_resource_is_deleted_when_all_else_is_done(queues) -> None:
     stack = made(A={"QueueName": "a"}, B={})
     first = stack.resources["A"].made
@@ -192,6 +209,23 @@ def test_a_stack_that_is_to_be_deleted_is_not_made_further(queues) -> None:
     deployed(stack).delete()
     assert queues.done == []
     assert turns(stack) == ["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
+
+
+@pytest.mark.parametrize(
+    ("new", "verb"), [({"Value": "b", "Export": {"Name": "e"}}, "updated"), (None, "deleted")]
+)
+def test_an_export_that_is_in_use_stays_as_it_is(queues, new, verb) -> None:
+    stack = made(A={})
+    stack.order.template["Outputs"]["E"] = {"Value": "a", "Export": {"Name": "e"}}
+    deployed(stack).update(stack.order)
+    after = order(A={"VisibilityTimeout": 2})
+    after.template["Outputs"] |= {"E": new} if new else {}
+    deployed(stack, ["other"]).update(after)
+    assert stack.status == "UPDATE_ROLLBACK_COMPLETE"
+    reason = next(e for e in stack.events if e["ResourceStatus"] == "UPDATE_ROLLBACK_IN_PROGRESS")
+    text = f"Export e cannot be {verb} as it is in use by other"
+    assert reason["ResourceStatusReason"] == text
+    assert queues.done[1:] == ["update A 2", "update A None"]
 
 
 def test_what_was_left_failed_is_made_by_the_next_update(queues) -> None:

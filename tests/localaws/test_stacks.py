@@ -79,10 +79,19 @@ def test_a_stack_may_have_a_role_of_its_own(aws, own) -> None:
     client.create_stack(StackName=name, TemplateBody=TEMPLATE, RoleARN=service_role)
     assert ended(own, name) == "CREATE_COMPLETE"
     client.delete_stack(StackName=name)
-    poll(lambda: refused(own, name), bool, "it to be gone")
+    poll(lambda: gone(own, name), bool, "it to be gone")
 
 
-def refused(own: Any, name: str) -> bool:
+def test_a_role_is_passed_to_a_stack_by_who_may_do_so(aws) -> None:
+    client = as_role(aws, role_that_may(aws, "cloudformation:*"))
+    role = role_that_may(aws, "sqs:*")
+    given = {"StackName": unique("stack"), "TemplateBody": TEMPLATE, "RoleARN": role}
+    _, code, text = refusal(client.create_stack, **given)
+    assert code == "AccessDenied"
+    assert f"is not authorized to perform: iam:PassRole on resource: {role}" in text
+
+
+def gone(own: Any, name: str) -> bool:
     return name not in [stack["StackName"] for stack in own.describe_stacks()["Stacks"]]
 
 

@@ -172,8 +172,10 @@ class Responses(CleanRefusals, BaseResponse):
 
     def list_exports(self) -> ActionResult:
         found = [
-            {"ExportingStackId": owner, "Name": name, "Value": value}
-            for name, (value, owner) in sorted(self.backend.exports().items())
+            {"ExportingStackId": owner.id, "Name": name, "Value": value}
+            for name, (value, owner) in sorted(
+                self.backend.exports().items(), key=lambda each: each[0]
+            )
         ]
         return self._page("Exports", found)
 

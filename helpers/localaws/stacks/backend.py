@@ -10,7 +10,7 @@ import re
 import threading
 import traceback
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,10 +25,11 @@ from helpers.localaws.stacks.deployment import Deployment, preview
 from helpers.localaws.stacks.intrinsics import SYMBOL
 from helpers.localaws.stacks.kinds import KINDS
 from helpers.localaws.stacks.refusals import StackError, invalid
-from helpers.localaws.stacks.stack import Order, Stack, now
+from helpers.localaws.stacks.stack import GONE, Order, Stack, now
 
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "CREATE_FAILED")
+WITHOUT_RESOURCES = (GONE, "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE")
 NO_UPDATES = "No updates are to be performed."
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a "
@@ -87,10 +88,10 @@ class Backend(BaseBackend):
             raise error(name)
         return stack
 
-    def exports(self) -> dict[str, tuple[str, str]]:
-        """The value of each export, and the id of its stack."""
+    def exports(self) -> dict[str, tuple[str, Stack]]:
+        """The value of each export, and its stack."""
         return {
-            output["ExportName"]: (output["OutputValue"], stack.id)
+            output["ExportName"]: (output["OutputValue"], stack)
             for stack in list(self.stacks.values())
             if not stack.is_gone
             for output in stack.outputs
@@ -102,7 +103,7 @@ class Backend(BaseBackend):
         return [
             stack.name
             for stack in list(self.stacks.values())
-            if not stack.is_gone and name in self._imports_in(stack)
+            if stack.status not in WITHOUT_RESOURCES and name in self._imports_in(stack)
         ]
 
     def _imports_in(self, stack: Stack) -> set[str]:
@@ -159,19 +160,7 @@ class Backend(BaseBackend):
 
     def _preview(self, order: Order, stack: Stack) -> dict[str, Any]:
         values = {name: value for name, (value, _) in self.exports().items()}
-        found = preview(order, stack.name, stack.id, values)
-        self._check_exports(found["Outputs"], stack)
-        return found
-
-    def _check_exports(self, outputs: Iterable[dict[str, str]], stack: Stack) -> None:
-        exports = self.exports()
-        for output in outputs:
-            owner = exports.get(output.get("ExportName", ""), ("", stack.id))[1]
-            if owner != stack.id:
-                raise invalid(
-                    f"Export with name {output['ExportName']} is already exported by stack "
-                    f"{self.stacks[owner].name}. Rollback requested by user."
-                )
+        return preview(order, stack.name, stack.id, values)
 
     # -- operations --------------------------------------------------------------------------
 
@@ -210,8 +199,9 @@ class Backend(BaseBackend):
         if failed:
             raise invalid(failed)
         self._check_updatable(stack)
-        new = self._preview(order, stack)
-        if new == self._preview(stack.order, stack) and stack.status != "CREATE_FAILED":
+        old, new = self._preview(stack.order, stack), self._preview(order, stack)
+        check_types_stay(old, new)
+        if new == old and stack.status != "CREATE_FAILED":
             raise invalid(NO_UPDATES)
         stack.token = given.get("ClientRequestToken")
         self._begin_update(stack, order, caller)
@@ -268,8 +258,7 @@ class Backend(BaseBackend):
     def _deployment(self, stack: Stack, caller: str, role: str = "") -> Deployment:
         role = role or stack.order.role_arn
         aws = self._calls(caller, role, self.account_id, self.region_name)
-        values = {name: value for name, (value, _) in self.exports().items()}
-        return Deployment(stack, aws, values)
+        return Deployment(stack, aws, self)
 
     @staticmethod
     def _start(stack: Stack, work: Callable[[], None]) -> None:
@@ -326,6 +315,7 @@ class Backend(BaseBackend):
         if not failed:
             new = self._preview(order, stack)
             old = self._preview(before, stack) if before else {"Resources": {}}
+            check_types_stay(old, new)
             changes = changes_between(old, new, stack, self.region_name)
             if new == old:
                 failed = NO_CHANGES
@@ -409,6 +399,20 @@ def on_failure(given: dict[str, Any]) -> str:
     if given.get("DisableRollback"):
         return "DO_NOTHING"
     return str(given.get("OnFailure") or "ROLLBACK")
+
+
+def check_types_stay(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """A resource does not become one of another type; under another name it may."""
+    changed = [
+        name
+        for name, resource in new["Resources"].items()
+        if resource["Type"] != old["Resources"].get(name, resource)["Type"]
+    ]
+    if changed:
+        raise invalid(
+            "Update of resource type is not permitted. The new template modifies resource type of "
+            f"the following resources: [{', '.join(changed)}]"
+        )
 
 
 # -- what a change set says ------------------------------------------------------------------

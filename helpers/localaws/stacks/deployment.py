@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -79,6 +79,10 @@ def outputs_of(template: Mapping[str, Any], scope: Scope) -> list[dict[str, str]
     return found
 
 
+def exports_in(outputs: list[dict[str, str]]) -> dict[str, str]:
+    return {each["ExportName"]: each["OutputValue"] for each in outputs if "ExportName" in each}
+
+
 def preview(
     order: Order, stack_name: str, stack_id: str, imports: Mapping[str, str]
 ) -> dict[str, Any]:
@@ -113,13 +117,23 @@ def preview(
     return {"Resources": resources, "Outputs": outputs, "Tags": dict(order.tags)}
 
 
+class Exports(Protocol):
+    """What stacks of one account and region export and import."""
+
+    def exports(self) -> dict[str, tuple[str, Stack]]:
+        """The value of each export, and its stack."""
+
+    def importers(self, name: str) -> list[str]:
+        """The names of the stacks that import an export."""
+
+
 class Deployment:
     """One operation on a stack. `aws` are calls in the name of its caller."""
 
-    def __init__(self, stack: Stack, aws: Calls, imports: Mapping[str, str]) -> None:
+    def __init__(self, stack: Stack, aws: Calls, exports: Exports) -> None:
         self.stack = stack
         self._aws = aws
-        self._imports = imports
+        self._exports = exports
         self._undo: list[Undo] = []
         self._left_over: list[Resource] = []  # replaced or removed: deleted in the end
         self._failed: list[str] = []
@@ -150,14 +164,16 @@ class Deployment:
         stack, before, outputs = self.stack, self.stack.order, self.stack.outputs
         stack.turn("UPDATE_IN_PROGRESS", "User Initiated")
         stack.order = order
-        old = dict(stack.resources)
+        old = in_order({name: each.definition for name, each in stack.resources.items()})
         if self._make_all():
-            removed = [name for name in old if name not in self._names_now()]
-            self._left_over += [stack.resources.pop(name) for name in removed]
+            there = active(order.template, self._scope())
+            self._left_over += [stack.resources.pop(name) for name in old if name not in there]
             stack.turn("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
             self._clean_up("UPDATE_COMPLETE")
             return
-        stack.turn("UPDATE_ROLLBACK_IN_PROGRESS", self._reason("update"))
+        created = any(self._status_of(name) == "CREATE_FAILED" for name in self._failed)
+        reason = self._reason("create" if created else "update")
+        stack.turn("UPDATE_ROLLBACK_IN_PROGRESS", reason)
         stack.order, stack.outputs = before, outputs
         if self._undo_all():
             stack.turn("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
@@ -184,20 +200,38 @@ class Deployment:
             for name in [each for each in in_order(template["Resources"]) if each in there]:
                 if self.stack.to_be_deleted or not self._make(name, there[name], scope):
                     return False
-            self.stack.outputs = outputs_of(template, scope)
+            outputs = outputs_of(template, scope)
+            self._check_exports(outputs)
+            self.stack.outputs = outputs
         except Exception as error:  # noqa: BLE001 (a stack is never to stay in progress)
             self._failed.append(self.stack.name)
             self.stack.reason = reason_of(error)
             return False
         return True
 
-    def _names_now(self) -> set[str]:
-        return set(active(self.stack.order.template, self._scope()))
+    def _check_exports(self, outputs: list[dict[str, str]]) -> None:
+        """What others export is not exported again; what they import stays as it is."""
+        values = exports_in(outputs)
+        for name, (_, owner) in self._exports.exports().items():
+            if name in values and owner is not self.stack:
+                raise Failed(f"Export with name {name} is already exported by stack {owner.name}. ")
+        for name, value in exports_in(self.stack.outputs).items():
+            users = self._exports.importers(name) if values.get(name) != value else []
+            if users:
+                verb = "updated" if name in values else "deleted"
+                raise Failed(
+                    f"Export {name} cannot be {verb} as it is in use by {', '.join(users)}"
+                )
+
+    def _status_of(self, name: str) -> str:
+        resource = self.stack.resources.get(name)
+        return resource.status if resource else ""
 
     def _scope(self) -> Scope:
         order = self.stack.order
         names = names_of(order, self.stack.name, self.stack.id)
-        return Scope(order.template, names, self._attribute_of, self._imports)
+        imports = {name: value for name, (value, _) in self._exports.exports().items()}
+        return Scope(order.template, names, self._attribute_of, imports)
 
     def _attribute_of(self, name: str, attribute: str) -> Any:
         resource = self.stack.resources.get(name)
