@@ -28,12 +28,12 @@ def describe(cloudformation: Client, name: str) -> dict[str, Any] | None:
 def at_rest(cloudformation: Client, name: str) -> str:
     """The status of a stack as soon as nothing of it is in progress; "gone" for no stack.
 
-    It says nothing of whether all went well: a change that failed ends too. Raises GaveUp after
-    900 s.
+    It says nothing of whether all went well: a change that failed ends too. A stack of which there
+    is only a change set is at rest. Raises GaveUp after 900 s.
     """
     return wait_until(
         lambda: (describe(cloudformation, name) or {}).get("StackStatus", GONE),
-        lambda status: not status.endswith("IN_PROGRESS"),
+        lambda status: status == "REVIEW_IN_PROGRESS" or not status.endswith("IN_PROGRESS"),
         f"the stack {name} to come to rest",
         LIMIT_S,
     )
