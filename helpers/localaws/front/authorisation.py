@@ -156,6 +156,17 @@ def table(call: Call, parameters: dict[str, Any]) -> str | None:
     return f"{arn}/index/{index}" if index else arn
 
 
+def alarm_or_dashboard(call: Call, parameters: dict[str, Any]) -> str | None:
+    """An alarm, the first of several, or a dashboard; None for metrics, which have no ARN."""
+    if parameters.get("ResourceARN"):
+        return str(parameters["ResourceARN"])
+    dashboard = next(iter(parameters.get("DashboardNames") or []), parameters.get("DashboardName"))
+    if dashboard:
+        return arns.of_dashboard(call.account, dashboard)
+    alarm = next(iter(parameters.get("AlarmNames") or []), parameters.get("AlarmName"))
+    return arns.of_alarm(call.region, call.account, alarm) if alarm else None
+
+
 def role_or_other(call: Call, parameters: dict[str, Any]) -> str | None:
     """An IAM role, with its path if it exists, or a managed policy."""
     name = parameters.get("RoleName")
@@ -179,6 +190,7 @@ RESOURCES: dict[str, Callable[[Call, dict[str, Any]], str | None]] = {
     "sqs": queue,
     "lambda": function_or_mapping,
     "logs": log_stream,
+    "monitoring": alarm_or_dashboard,
     "iam": role_or_other,
     "dynamodb": table,
     "cloudformation": stack,
@@ -276,6 +288,7 @@ MORE: dict[str, Callable[[Call, dict[str, Any]], list[Need]]] = {
     },
     "iam:CreateRole": tagging("iam:TagRole"),
     "dynamodb:CreateTable": tagging("dynamodb:TagResource"),
+    "monitoring:PutMetricAlarm": tagging("cloudwatch:TagResource"),
     "lambda:CreateFunction": creating_a_function,
     "lambda:UpdateFunctionConfiguration": passing_its_role,
     "lambda:CreateEventSourceMapping": tagging(

@@ -17,6 +17,7 @@ from helpers.localaws.rehearsal import (
     functions,
     limits,
     logs,
+    metrics,
     permissions,
     queues,
     stacks,
@@ -94,6 +95,7 @@ def install(conditions: Conditions) -> list[Effect]:
     triggers.install(conditions)
     WeakQueues(conditions).install()
     logs.LateLines(conditions).install()
+    metrics.install(conditions)
     policies = permissions.LatePolicies(conditions)
     policies.install()
     fresh = permissions.FreshRoles(conditions)

@@ -27,6 +27,12 @@ from helpers.localaws.triggers.filters import is_valid_pattern
 from helpers.localaws.triggers.poller import Poller
 
 TRANSITION_S = 1.0  # AWS needs some seconds, up to a minute
+ATTRIBUTES = {  # in which an update changes what it gives
+    "BatchSize": "batch_size",
+    "MaximumBatchingWindowInSeconds": "max_batch_window",
+    "FunctionResponseTypes": "function_response_types",
+    "MetricsConfig": "metrics",
+}
 ECHOED = (
     "FilterCriteria",
     "ScalingConfig",
@@ -102,9 +108,10 @@ def without_empty_filters(criteria: dict[str, Any] | None) -> dict[str, Any] | N
 class Triggers:
     """The mappings of one account and region, and their pollers.
 
-    `get_function(name or ARN)` and `run(function, event, request_id)` are Lambda's, and
-    `queues()` gives SQS of the same account and region: a poller uses them too. `changing` is
-    held from the look at mappings and functions to the change of a mapping.
+    `get_function(name or ARN)`, `to_invoke(name or ARN)`, which chooses among the versions of an
+    alias, and `run(function, event, request_id, qualifier)` are Lambda's, and `queues()` gives
+    SQS of the same account and region: a poller uses them too. `changing` is held from the look
+    at mappings and functions to the change of a mapping.
     """
 
     def __init__(
@@ -112,11 +119,13 @@ class Triggers:
         region: str,
         account: str,
         get_function: FindFunction,
-        run: Callable[[KeptFunction, bytes, str], Result],
+        to_invoke: FindFunction,
+        run: Callable[[KeptFunction, bytes, str, str | None], Result],
         queues: Callable[[], Any],
         changing: AbstractContextManager[Any],
     ) -> None:
         self.get_function = get_function
+        self.to_invoke = to_invoke
         self.run = run
         self.by_uuid: dict[str, Mapping] = {}
         self._where = {"RegionName": region, "AccountId": account}
@@ -270,14 +279,11 @@ def apply_settings(mapping: Mapping, spec: dict[str, Any]) -> None:
     if "Enabled" in spec and spec["Enabled"] != mapping.enabled:
         state = "Enabling" if spec["Enabled"] else "Disabling"
         mapping.enabled = spec["Enabled"]
-    if "BatchSize" in spec:
-        mapping.batch_size = spec["BatchSize"]
-    if "MaximumBatchingWindowInSeconds" in spec:
-        mapping.max_batch_window = spec["MaximumBatchingWindowInSeconds"]
+    for name, attribute in ATTRIBUTES.items():
+        if name in spec:
+            setattr(mapping, attribute, spec[name])
     if "FilterCriteria" in spec:
         mapping.filter_criteria = without_empty_filters(spec["FilterCriteria"])
-    if "FunctionResponseTypes" in spec:
-        mapping.function_response_types = spec["FunctionResponseTypes"]
     if "ScalingConfig" in spec:
         mapping.scaling_config = spec["ScalingConfig"] or None
     mapping.last_modified = time.time()
