@@ -23,7 +23,8 @@ export SQS_COURSE_SCALE := $(or $(SCALE),$(SQS_COURSE_SCALE))
 export SQS_CLASS_PORT := $(or $(PORT),$(SQS_CLASS_PORT))
 export SQS_CLASS_SEATS := $(or $(SEATS),$(SQS_CLASS_SEATS))
 
-.PHONY: lab test setup notebooks rehearse policies ledger bench foreign site pictures look lock format clean class class-end class-measure board room-test
+.PHONY: lab test setup notebooks rehearse policies ledger bench foreign site pictures look lock format clean
+.PHONY: class class-end class-measure board room-test browser
 
 lab: setup
 	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT)) \
@@ -68,6 +69,10 @@ class-end: setup
 # The board alone, for learners who have the course on computers of their own.
 board: setup
 	@$(BIN)/python -m helpers.room.board $(if $(PORT),--port $(PORT))
+
+# All lessons in a real browser, one after the other, with screenshots.
+browser: setup
+	BROWSER_ALL=1 BROWSER_SCREENSHOTS=screenshots $(BIN)/python -m pytest -n 0 tests/browser
 
 # A class with learners who try to get at what is another's. It needs Linux and root.
 room-test: setup

@@ -72,8 +72,9 @@ def build(*which: int | str, word: str = "") -> Experiment:
     `reveal` tells what it was. Raises ValueError for anything else, and NotOurs if something that
     it needs is not the course's.
     """
-    chosen = draw(word) if which == (SECRET,) else which
-    if chosen not in ALLOWED:
+    wanted = draw(word) if which == (SECRET,) else which
+    chosen = next((each for each in ALLOWED if each == wanted), None)
+    if chosen is None:
         raise ValueError(
             f"There is no fault {', '.join(map(repr, which))}; there are "
             f"{', '.join(map(str, FAULTS))}, {SECRET!r}, and 1 to 4 together with 7."

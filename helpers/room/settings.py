@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+PORT, SEATS, MEMORY_MB, IDLE_MIN = 8000, 30, 2_000, 120
 SPAWNERS = ("systemd", "users", "simple")
 HIGHEST_PORT = 65_535
 MOST_SEATS = 200
@@ -84,10 +85,10 @@ def read() -> Settings:
     return Settings(
         Path(folder).absolute() if folder else usual_folder(),
         spawner,
-        number("SQS_CLASS_PORT", 8000, 1, HIGHEST_PORT),
-        number("SQS_CLASS_SEATS", 30, 1, MOST_SEATS),
-        number("SQS_CLASS_MEMORY_MB", 2_000, LEAST_MEMORY_MB, MOST_MEMORY_MB),
-        number("SQS_CLASS_IDLE_MIN", 120, 1, LONGEST_IDLE_MIN),
+        number("SQS_CLASS_PORT", PORT, 1, HIGHEST_PORT),
+        number("SQS_CLASS_SEATS", SEATS, 1, MOST_SEATS),
+        number("SQS_CLASS_MEMORY_MB", MEMORY_MB, LEAST_MEMORY_MB, MOST_MEMORY_MB),
+        number("SQS_CLASS_IDLE_MIN", IDLE_MIN, 1, LONGEST_IDLE_MIN),
     )
 
 
