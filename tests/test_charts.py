@@ -10,7 +10,7 @@ import pytest
 from matplotlib import image
 
 from helpers import charts
-from helpers.charts import backlog, concurrency, hours, journey, lives, retries, speed
+from helpers.charts import backlog, concurrency, hours, journey, lives, retries, speed, stacks
 from helpers.charts import style as chart_style
 from helpers.evidence.delivery_table import DELIVERY_COLUMNS
 from helpers.evidence.fate_table import fates
@@ -334,3 +334,43 @@ def test_what_a_message_is_called(body: str, label: str) -> None:
 )
 def test_counting(number: int, words: str) -> None:
     assert chart_style.count(number, "try", "tries") == words
+
+
+# -- stacks ----------------------------------------------------------------------------------
+
+
+def stack_event(thing: str, status: str, seconds: float) -> dict[str, Any]:
+    return {
+        "LogicalResourceId": thing,
+        "PhysicalResourceId": "stack" if thing == "Pipeline" else f"{thing}-1",
+        "StackId": "stack",
+        "ResourceStatus": status,
+        "Timestamp": at(seconds),
+    }
+
+
+BUILT = [
+    stack_event("Pipeline", "CREATE_IN_PROGRESS", 0),
+    stack_event("Role", "CREATE_IN_PROGRESS", 1),
+    stack_event("Queue", "CREATE_IN_PROGRESS", 1),
+    stack_event("Queue", "CREATE_COMPLETE", 2),
+    stack_event("Role", "CREATE_IN_PROGRESS", 2),  # AWS says so twice
+    stack_event("Role", "CREATE_COMPLETE", 3),
+    stack_event("Trigger", "CREATE_IN_PROGRESS", 4),
+    stack_event("Trigger", "CREATE_COMPLETE", 4),
+    stack_event("Pipeline", "CREATE_COMPLETE", 5),
+]
+
+
+def test_a_stack_that_comes_up_says_what_was_last() -> None:
+    newest_first = BUILT[::-1]
+    assert repr(charts.stack_events(newest_first)).endswith("each thing: 3 things, Trigger last.")
+    role = next(each for each in stacks.works_in(newest_first) if each.thing == "Role")
+    assert (role.begin, role.end) == (at(1), at(3))
+
+
+def test_a_stack_that_fails_says_what_failed() -> None:
+    failed = [*BUILT[:-2], stack_event("Trigger", "CREATE_FAILED", 5)]
+    assert "3 things, and Trigger failed" in repr(charts.stack_events(failed))
+    with pytest.raises(ValueError, match="nothing to draw"):
+        charts.stack_events(BUILT[:3])

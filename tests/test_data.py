@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from helpers import evidence
+from helpers import evidence, steps
 from helpers.evidence.missing_lines import gaps
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -63,3 +63,8 @@ def test_what_can_be_read_from_the_log_of_parcels() -> None:
     assert gaps(events) == []
     first, second = seen[seen["body"].str.contains("P2")].itertuples()
     assert second.started < first.ended
+
+
+@pytest.mark.parametrize("path", sorted((DATA / "templates").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_template_has_the_runtime_of_the_course(path: Path) -> None:
+    assert f"      Runtime: {steps.RUNTIME}\n" in path.read_text(encoding="utf-8")

@@ -34,8 +34,8 @@ class Clients:
     """Clients of what the tests are connected to."""
 
     def __init__(self) -> None:
-        self.sqs, self.lambda_, self.iam, self.logs, self.dynamodb = map(
-            boto3.client, ("sqs", "lambda", "iam", "logs", "dynamodb")
+        self.sqs, self.lambda_, self.iam, self.logs, self.dynamodb, self.stacks = map(
+            boto3.client, ("sqs", "lambda", "iam", "logs", "dynamodb", "cloudformation")
         )
 
 
@@ -54,6 +54,8 @@ def plant(tags: dict[str, str]) -> None:
         plant_queue(aws.sqs, queue, tags)
     for table in map(course.name, names.EVERYTHING.tables):
         plant_table(aws.dynamodb, table, tags)
+    for stack in map(course.name, names.EVERYTHING.stacks):
+        plant_stack(aws.stacks, stack, tags)
     for function in map(course.name, names.EVERYTHING.functions):
         steps.wait_for_function(aws.lambda_, function, "function_active_v2")
     plant_trigger(aws, "Retries", "Retries", tags, Enabled=False)
@@ -99,6 +101,13 @@ def plant_table(dynamodb: Any, name: str, tags: dict[str, str]) -> None:
     dynamodb.put_item(TableName=name, Item={"order_id": {"S": "theirs"}})
 
 
+def plant_stack(stacks: Any, name: str, tags: dict[str, str]) -> None:
+    template = "Resources: {Theirs: {Type: 'AWS::SQS::Queue'}}"
+    stacks.create_stack(StackName=name, TemplateBody=template, Tags=as_list(tags))
+    waiter = stacks.get_waiter("stack_create_complete")
+    waiter.wait(StackName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
+
+
 def plant_trigger(aws: Clients, queue: str, function: str, tags: dict, **settings: Any) -> str:
     url = aws.sqs.get_queue_url(QueueName=course.name(queue))["QueueUrl"]
     uuid = aws.lambda_.create_event_source_mapping(
@@ -129,6 +138,10 @@ def everything(prefix: str) -> dict[str, Any]:
         "triggers": (
             trigger_state, aws.lambda_,
             [each["UUID"] for each in mappings if f":{prefix}" in each["FunctionArn"]],
+        ),
+        "stacks": (
+            stack_state, aws.stacks,
+            [each["StackName"] for each in aws.stacks.describe_stacks()["Stacks"]],
         ),
     }  # fmt: skip
     return {
@@ -164,6 +177,11 @@ def table_state(dynamodb: Any, name: str) -> Any:
     about = dynamodb.describe_table(TableName=name)["Table"]
     tags = dynamodb.list_tags_of_resource(ResourceArn=about["TableArn"])["Tags"]
     return about, tags, dynamodb.scan(TableName=name)["Items"]
+
+
+def stack_state(stacks: Any, name: str) -> Any:
+    [about] = stacks.describe_stacks(StackName=name)["Stacks"]
+    return about, len(stacks.describe_stack_events(StackName=name)["StackEvents"])
 
 
 def trigger_state(lambda_: Any, uuid: str) -> Any:
@@ -226,8 +244,9 @@ def test_after_all_notebooks_everything_is_as_it_was(planted) -> None:
 
 def test_every_name_is_taken(planted) -> None:
     prefix, before = planted
-    for kind in ("queues", "functions", "roles", "tables"):
+    for kind in ("queues", "functions", "roles", "tables", "stacks"):
         there = {each.rsplit("/", 1)[-1] for each in before[kind]}
+        there -= {each for each in there if "-Theirs-" in each}  # the stacks' own queues
         assert there == {f"{prefix}{each}" for each in getattr(names.EVERYTHING, kind)}
     assert len(before["triggers"]) >= 1
     assert len(before["log groups"]) == len(names.EVERYTHING.functions)

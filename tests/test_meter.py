@@ -173,6 +173,7 @@ class Switched:
             "UUID": uuid,
             "EventSourceArn": "arn:aws:sqs:us-east-1:123456789012:Orders",
             "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:Orders",
+            "State": "Enabled",
         }
         service = type("Service", (), {"service_name": "lambda"})
         model = type("Model", (), {"service_model": service, "name": operation})
@@ -209,6 +210,20 @@ def test_a_trigger_of_before_has_polled_since_the_start(switched) -> None:
     assert switched.on_s(30, one=on) == [30]
     switched.at(40, "DeleteEventSourceMapping")
     assert switched.on_s(60) == [40]
+
+
+def test_a_trigger_that_goes_with_its_stack_polls_until_it_is_last_seen(switched) -> None:
+    switched.at(10, "GetEventSourceMapping", UUID="one")
+    switched.at(20, "GetEventSourceMapping", UUID="one")
+    assert switched.on_s(30) == [20]
+    assert switched.on_s(30, one=calls.Trigger("Orders", "Orders")) == [30]
+    switched.at(40, "DeleteEventSourceMapping")
+    assert switched.on_s(50) == [40]
+
+
+def test_who_lists_all_triggers_sees_those_of_others_too(switched) -> None:
+    switched.at(10, "ListEventSourceMappings")
+    assert switched.on_s(30) == []
 
 
 def test_five_pollers_ask_every_20_s_and_messages_are_fetched_and_deleted() -> None:

@@ -16,6 +16,8 @@ TABLE, JOBS_QUEUE, POLLED_QUEUE = "ProcessedOrders", "VideoJobs", "PolledQueue"
 # Each has a queue, a dead-letter queue, a function and a role of its own: see helpers/experiments.
 BREAK_IT = "BreakIt"
 EXPERIMENTS = ("Retries", "HandleOnce", "Throughput", "Orders", "Videos", "AuditLog", BREAK_IT)
+# A stack's function has the name of the stack; CloudFormation names all else, after the stack.
+STACK, SAM_STACK, PRACTICE_STACK = "Pipeline", "PipelineSam", "PracticeStack"
 TAG = "sqs-lambda-course"
 
 
@@ -31,12 +33,13 @@ def tags() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Names:
-    """Names of queues, functions, roles and tables, without the prefix."""
+    """Names of queues, functions, roles, tables and stacks, without the prefix."""
 
     queues: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    stacks: tuple[str, ...] = ()
 
     def __add__(self, other: Names) -> Names:
         """The names of both, each of them once."""
@@ -45,6 +48,7 @@ class Names:
             tuple(dict.fromkeys(self.functions + other.functions)),
             tuple(dict.fromkeys(self.roles + other.roles)),
             tuple(dict.fromkeys(self.tables + other.tables)),
+            tuple(dict.fromkeys(self.stacks + other.stacks)),
         )
 
 
@@ -83,6 +87,10 @@ WRITES = {
     + Names(queues=(JOBS_QUEUE, "PracticeJobs", "PracticeJobs-dlq"), tables=(TABLE,)),
     "12_break_it": of_experiment(BREAK_IT)
     + Names(queues=("PracticeShop", "PracticeShop-dlq"), tables=(TABLE,)),
+    "14_keep_in_code": of_steps(before=8)
+    + Names(
+        functions=(STACK, SAM_STACK), stacks=(STACK, SAM_STACK, PRACTICE_STACK, "PracticeRepair")
+    ),
     "99_clean_up": Names(),  # it deletes what is ours, whatever else there is
 }
 NOTEBOOKS = tuple(WRITES)

@@ -13,6 +13,7 @@ from helpers.charts.lives import life_lines
 from helpers.charts.progress import progress
 from helpers.charts.retries import poison, retry_schedule
 from helpers.charts.speed import latency, throughput
+from helpers.charts.stacks import stack_events
 
 __all__ = [
     "at_once",
@@ -25,5 +26,6 @@ __all__ = [
     "queue_depth",
     "retry_schedule",
     "scaling",
+    "stack_events",
     "throughput",
 ]

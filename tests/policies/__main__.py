@@ -36,6 +36,11 @@ OPTIONAL = {
     (documents.BOUNDARY, "sqs:GetQueueAttributes"): BY_THE_GUIDE,
     (documents.BOUNDARY, "logs:CreateLogGroup"): ON_AWS_ONLY,
     (documents.BOUNDARY, "logs:CreateLogStream"): ON_AWS_ONLY,
+    **{
+        (documents.LEARNER, action): "CloudFormation reads it on AWS, and not on the local AWS"
+        for actions in recording.READ_BY_AWS.values()
+        for action in actions
+    },
 }
 
 

@@ -29,6 +29,8 @@ KINDS = {
     "Policies": r"arn:aws:iam::aws:policy/",
     "Tables": r"arn:aws:dynamodb:",
     "Logs": r"arn:aws:logs:[^:]*:[^:]*:log-group:/",
+    "Stacks": r"arn:aws:cloudformation:[^:]*:[^:]*:stack/",
+    "Transforms": r"arn:aws:cloudformation:[^:]*:aws:transform/",
 }
 # All of a kind that are a learner's own.
 OWN_THINGS = {
@@ -38,6 +40,8 @@ OWN_THINGS = {
     "Roles": f"arn:aws:iam::*:role/{OWN}*",
     "Tables": f"arn:aws:dynamodb:*:*:table/{OWN}*",
     "Logs": f"arn:aws:logs:*:*:log-group:/aws/lambda/{OWN}*",
+    "Stacks": f"arn:aws:cloudformation:*:*:stack/{OWN}*/*",
+    "Transforms": "arn:aws:cloudformation:*:aws:transform/Serverless-2016-10-31",
     "Any": "*",
 }
 WITH_BOUNDARY = {"ArnLike": {"iam:PermissionsBoundary": BOUNDARY_ARN.replace(ACCOUNT, "*")}}
