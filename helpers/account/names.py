@@ -17,6 +17,9 @@ TABLE, JOBS_QUEUE, POLLED_QUEUE = "ProcessedOrders", "VideoJobs", "PolledQueue"
 BREAK_IT = "BreakIt"
 EXPERIMENTS = ("Retries", "Throughput", "Orders", "Videos", "AuditLog", BREAK_IT)
 TAG = "sqs-lambda-course"
+# What 15 asks for: the names of an experiment, and more.
+CAPSTONE, PAYOUTS = "Refunds", "Payouts"
+REFUNDS_DONE, REFUNDS_ALARM = "RefundsDone", "RefundsDead"
 
 
 def name(text: str) -> str:
@@ -31,12 +34,13 @@ def tags() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Names:
-    """Names of queues, functions, roles and tables, without the prefix."""
+    """Names of queues, functions, roles, tables and alarms, without the prefix."""
 
     queues: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
 
     def __add__(self, other: Names) -> Names:
         """The names of both, each of them once."""
@@ -45,6 +49,7 @@ class Names:
             tuple(dict.fromkeys(self.functions + other.functions)),
             tuple(dict.fromkeys(self.roles + other.roles)),
             tuple(dict.fromkeys(self.tables + other.tables)),
+            tuple(dict.fromkeys(self.alarms + other.alarms)),
         )
 
 
@@ -81,6 +86,8 @@ WRITES = {
     + Names(queues=(JOBS_QUEUE, "PracticeJobs", "PracticeJobs-dlq"), tables=(TABLE,)),
     "12_break_it": of_experiment(BREAK_IT)
     + Names(queues=("PracticeShop", "PracticeShop-dlq"), tables=(TABLE,)),
+    "15_capstone": of_experiment(CAPSTONE)
+    + Names(tables=(PAYOUTS, REFUNDS_DONE), alarms=(REFUNDS_ALARM,)),
     "99_clean_up": Names(),  # it deletes what is ours, whatever else there is
 }
 NOTEBOOKS = tuple(WRITES)
