@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
+FOREIGN := .venv-foreign
+SITE := .venv-site
 # Every Python program of the environment finds this folder, and with it `helpers`.
 FIND_HELPERS := import os, pathlib, sysconfig; \
   pathlib.Path(sysconfig.get_path("purelib"), "course.pth").write_text(os.getcwd() + "\n")
@@ -19,7 +21,7 @@ export SQS_COURSE_PROFILE := $(or $(PROFILE),$(SQS_COURSE_PROFILE))
 export SQS_COURSE_SEED := $(or $(SEED),$(SQS_COURSE_SEED))
 export SQS_COURSE_SCALE := $(or $(SCALE),$(SQS_COURSE_SCALE))
 
-.PHONY: lab test setup notebooks rehearse policies ledger bench lock format clean
+.PHONY: lab test setup notebooks rehearse policies ledger bench foreign site pictures look lock format clean
 
 lab: setup
 	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT)) \
@@ -74,9 +76,37 @@ ledger: setup
 bench: setup $(BENCH)/.ready
 	$(BIN)/python -m tests.bench
 
+# All lessons as pages, for readers without Python: site/, made of what is stored. Nothing is run.
+site: $(SITE)/.ready
+	@$(SITE)/bin/python -m docs.site
+
+# Draw the diagrams anew, and take the README's pictures from the site. It needs Chromium or Chrome.
+pictures: setup $(SITE)/.ready
+	$(BIN)/python -m docs.site.diagrams
+	$(SITE)/bin/python -m docs.site
+	$(SITE)/bin/python -m docs.site.browser pictures
+
+# What people who can't see, or use no mouse, would stumble over: axe on every page of site/.
+look: site
+	$(SITE)/bin/python -m docs.site.browser look
+
 $(BENCH)/.ready: tests/bench/requirements.lock
-	@$(PYTHON) -m venv $(BENCH)
-	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+$(SITE)/.ready: docs/site/requirements.lock
+$(BENCH)/.ready $(SITE)/.ready:
+	@echo "Making the environment $(@D); this takes a minute or two."
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# Let clients that nobody here wrote use a local AWS. Node.js has to be there.
+foreign: setup $(FOREIGN)/.ready
+	$(BIN)/python -m pytest -n 0 tests/foreign/clients.py
+
+$(FOREIGN)/.ready: tests/foreign/requirements.lock tests/foreign/package-lock.json
+	@$(PYTHON) -m venv $(FOREIGN)
+	@$(FOREIGN)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@cp tests/foreign/package.json tests/foreign/package-lock.json $(FOREIGN)
+	@npm --prefix $(FOREIGN) ci --silent --no-audit --no-fund
 	@touch $@
 
 # Pin the newest versions of everything that pyproject.toml names.
@@ -86,6 +116,13 @@ lock:
 	uv pip compile tests/bench/requirements.in --universal --python-version 3.11 --upgrade \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet \
 	  -o tests/bench/requirements.lock
+	uv pip compile tests/foreign/requirements.in --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --custom-compile-command "make lock" --quiet \
+	  -o tests/foreign/requirements.lock
+	npm --prefix tests/foreign update --package-lock-only --silent --no-audit --no-fund
+	uv pip compile --group pyproject.toml:site -c requirements.lock --universal \
+	  --python-version 3.11 --upgrade --no-emit-index-url --custom-compile-command "make lock" \
+	  --quiet -o docs/site/requirements.lock
 
 format: setup
 	$(BIN)/ruff check --fix .
@@ -93,4 +130,4 @@ format: setup
 
 clean:
 	-$(BIN)/python -m helpers.localaws stop
-	rm -rf $(VENV) $(BENCH)
+	rm -rf $(VENV) $(BENCH) $(FOREIGN) $(SITE) site

@@ -60,6 +60,17 @@ def test_every_dependency_is_pinned() -> None:
     assert wanted - pinned == set()
 
 
+def test_what_the_site_needs_is_pinned_as_the_course_has_it() -> None:
+    course, site = (
+        dict(re.findall(r"^([\w.-]+)==(\S+)(?: ;.*)?$", path.read_text(encoding="utf-8"), re.M))
+        for path in (ROOT / "requirements.lock", ROOT / "docs" / "site" / "requirements.lock")
+    )
+    assert names(PROJECT["dependency-groups"]["site"]) - set(site) == set()
+    both = set(course) & set(site)
+    assert {name for name in both if course[name] != site[name]} == set()
+    assert {"nbconvert", "jinja2", "beautifulsoup4"} <= both
+
+
 def test_helpers_import_declared_packages_only() -> None:
     roots = {name.split(".")[0] for path in HELPERS for name in imports(path)}
     foreign = roots - sys.stdlib_module_names - {"helpers"}

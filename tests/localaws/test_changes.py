@@ -39,7 +39,9 @@ def get_function(name: str) -> Any:
 
 def triggers_on(queues: Any) -> Triggers:
     """Triggers of functions that never run."""
-    return Triggers(REGION, ACCOUNT, get_function, pytest.fail, lambda: queues, threading.Lock())
+    return Triggers(
+        REGION, ACCOUNT, get_function, get_function, pytest.fail, lambda: queues, threading.Lock()
+    )
 
 
 class SlowMapping(mappings.Mapping):
@@ -119,14 +121,14 @@ def attach(iam: IAMBackend, role: Any, name: str) -> Any:
 def test_policies_may_be_attached_while_a_role_is_judged(iam, monkeypatch) -> None:
     role = make_role(iam, "r")
     attach(iam, role, "p")
-    read = permissions._default_version
+    read = permissions.default_version
 
     def read_and_attach(policy: Any) -> Any:
         if len(role.managed_policies) == 1:
             attach(iam, role, "q")
         return read(policy)
 
-    monkeypatch.setattr(permissions, "_default_version", read_and_attach)
+    monkeypatch.setattr(permissions, "default_version", read_and_attach)
     assert may_receive(role)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
+from helpers.localaws.common import arns
 from helpers.localaws.common.errors import conflict, not_found
 from helpers.localaws.runtime.executor import Executor
 from helpers.localaws.runtime.kept_function import FindFunction, KeptFunction
@@ -41,8 +42,8 @@ class Invocations:
     ) -> Result:
         """Run a function now. Raises Throttled."""
         arn = function.function_arn
-        if qualifier == "$LATEST":
-            arn += ":$LATEST"
+        if qualifier:  # as it was called, which an alias may be (DF-08)
+            arn = arns.qualified(arns.unqualified(arn), qualifier)
         reserved = function.reserved_concurrency
         invocation = Invocation(function.for_executor(), event, request_id, arn, headers or {})
         return self._executor.invoke(invocation, None if reserved is None else int(reserved))

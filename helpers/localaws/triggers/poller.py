@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
+from helpers.localaws.common import arns
 from helpers.localaws.permissions.roles import Role
 from helpers.localaws.queues.backend import Queue
 from helpers.localaws.queues.message import Message
@@ -62,8 +63,10 @@ class Functions(Protocol):
 
     @property
     def sqs(self) -> Any: ...
-    def get_function(self, name: str) -> Any: ...
-    def run(self, function: Any, event: bytes, request_id: str) -> Result: ...
+    def to_invoke(self, name: str) -> Any: ...
+    def run(
+        self, function: Any, event: bytes, request_id: str, qualifier: str | None
+    ) -> Result: ...
 
 
 class Delivery(NamedTuple):
@@ -137,7 +140,7 @@ class Poller:
 
     def _function(self) -> Any:
         try:
-            function = self._backend.get_function(self._mapping.function_arn)
+            function = self._backend.to_invoke(self._mapping.function_arn)
         except UnknownFunctionException:
             return None
         return None if function.pending else function
@@ -247,9 +250,10 @@ class Poller:
         None when the function never ran.
         """
         pause_s = 0.1
+        qualifier = arns.function_and_qualifier(self._mapping.function_arn)[1]
         while True:
             try:
-                result = self._backend.run(function, event, str(uuid.uuid4()))
+                result = self._backend.run(function, event, str(uuid.uuid4()), qualifier)
                 self._places.count(failed=result.error is not None and not self._reports)
                 return result
             except Stopped:
