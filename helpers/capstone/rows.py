@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Row:
     """`right` is None where nobody could see it: that costs no trust, and brings no point.
 
-    `seen` says what was seen; `advice` what to do, and `lesson` where it is taught, when it is not
-    right.
+    `seen` says what was seen; when it is not right, `advice` says what to do, and `lesson` has the
+    number of the notebook that teaches it.
     """
 
     asked: str
@@ -24,7 +24,7 @@ class Row:
         """What was seen, and where it is wrong what to do and where to read."""
         if self.right:
             return self.seen
-        where = f" See {self.lesson}." if self.lesson else ""
+        where = f" Read {self.lesson} again." if self.lesson else ""
         return f"{self.seen} {self.advice}{where}".strip()
 
 

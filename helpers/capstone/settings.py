@@ -41,7 +41,7 @@ def about_at_once(system: System, most_seen: int) -> Row:
         f"{wrong}.",
         "Set ScalingConfig of the trigger; reserved concurrency would throttle, and throttled "
         "messages count as received.",
-        "10 Throughput",
+        "10",
     )
 
 
@@ -65,7 +65,7 @@ def about_timeouts(system: System) -> Row:
         f"A batch fits into {timeout_s} s, and {hidden_s} s of visibility timeout are enough.",
         f"{wrong}.",
         advice,
-        "08 Retries",
+        "08",
     )
 
 
@@ -81,7 +81,7 @@ def about_alarm(system: System, fired: bool | None = None) -> Row:
     praise = "One dead message raises the alarm, by its settings."
     if fired:
         praise = "One dead message raises the alarm, and it went off."
-    return judged(asked, not wrong, praise, wrong, advice, "13 Watch it")
+    return judged(asked, not wrong, praise, wrong, advice, "13")
 
 
 def faults_of_alarm(system: System) -> Iterator[tuple[str, str]]:
@@ -166,7 +166,7 @@ def about_role(system: System) -> Row:
         "The role's policies name each action, and the things that they are needed on.",
         wrong,
         "Name what the handler calls, on the ARN that it calls it on.",
-        "02 Role",
+        "02",
     )
 
 

@@ -103,7 +103,7 @@ def about_lost(evidence: Evidence) -> Row:
         f"{len(gone)} of {len(ordinary)} refunds are neither paid nor set aside: {some(gone)}.",
         "A call that returns has its messages deleted, whatever it did. And an order may have two "
         "refunds of the same amount.",
-        "04 Trigger",
+        "04",
     )
 
 
@@ -119,7 +119,7 @@ def about_sent_twice(evidence: Evidence) -> Row:
         f"{len(doubled)} of {len(pairs)} refunds that came in two messages were paid twice: "
         f"{some(doubled)}.",
         "Remember refunds by refund_id, by a write on a condition: two workers may ask at once.",
-        "09 Handle it once",
+        "09",
     )
 
 
@@ -134,7 +134,7 @@ def about_delivered_twice(evidence: Evidence) -> Row:
         "Messages were handed over again, after crashes and at the end, and nothing was paid anew.",
         f"{len(doubled)} refunds were paid again when their message came again: {some(doubled)}.",
         "After a crash nobody has written down what was done: ask payments.paid before you pay.",
-        "09 Handle it once",
+        "09",
     )
 
 
@@ -148,7 +148,7 @@ def about_crash(evidence: Evidence) -> Row:
         "Two workers were killed, before and after paying, and both refunds are paid.",
         f"A worker was killed, and its refund is not paid: {some(lost)}.",
         "Write that it is done when it is done; a claim before it has to end by itself.",
-        "09 Handle it once",
+        "09",
     )
 
 
@@ -168,7 +168,7 @@ def about_poison(evidence: Evidence) -> Row:
         f"Of the messages that are no refund {wrong}.",
         "Look at a message before you pay, and let one fail that is no refund: a redrive policy "
         "does the rest.",
-        "08 Retries",
+        "08",
     )
 
 
@@ -182,5 +182,5 @@ def about_innocent(evidence: Evidence) -> Row:
         "No refund is in the dead-letter queue.",
         f"{len(innocent)} refunds are in the dead-letter queue: {some(innocent)}.",
         "One that fails must not fail its batch, and a crash must not use up all tries.",
-        "09 Handle it once",
+        "09",
     )
