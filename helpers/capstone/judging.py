@@ -38,6 +38,7 @@ NO_POLICY_TRIES = 2  # so many visibility timeouts are waited for a queue that n
 EQUAL_LOOKS = 2  # that find nothing are believed
 COUNTS_LATE_S = 60.0  # so old may the counts of a queue be on AWS
 LINES_LATE_S, LINES_LATE_HERE_S = 120.0, 3.0
+UNCHECKED = "Unchecked:"  # so begins the reason of a state that an alarm had from the start
 METRICS_LATE_S, METRICS_LATE_HERE_S = 300.0, 75.0  # until an alarm has seen what there is to see
 
 
@@ -254,14 +255,13 @@ def came_back(traffic: Traffic, seen: pd.DataFrame) -> list[str]:
 def has_fired(built: System, dead_known: bool) -> bool | None:
     """Whether the alarm is in the state ALARM, as soon as it is; None where there is no seeing it.
 
-    That is where nothing died, the alarm does not watch it, or this AWS has no metrics of queues.
-    `dead_known`: whether there is a dead letter to see.
+    That is where nothing died, the alarm does not watch it, or this AWS has not evaluated it in
+    all that time. `dead_known`: whether there is a dead letter to see.
     """
-    if not dead_known or any(settings.faults_of_alarm(built)):
+    unchecked = built.alarm_settings.get("StateReason", "").startswith(UNCHECKED)
+    if not dead_known or any(settings.faults_of_alarm(built)) or unchecked:
         return None
     cloudwatch, name = boto3.client("cloudwatch"), course.name(course.REFUNDS_ALARM)
-    if not cloudwatch.list_metrics(Namespace="AWS/SQS").get("Metrics"):
-        return None
     late_s = METRICS_LATE_HERE_S + METRICS_LATE_S * aws_pace()
 
     def state() -> str:
