@@ -102,6 +102,7 @@ def pytest_configure(config) -> None:
     if config.option.rehearse:
         rehearse(config)
     os.environ["LOCALAWS_RETRY_PAUSE_S"] = "2"  # real pauses are tested with --endpoint
+    os.environ["LOCALAWS_METRIC_MINUTE_S"] = "2"  # alarms are fast
     os.environ["SQS_COURSE_LIVE"] = "off"  # nbval does not know outputs that move
     os.environ["SQS_COURSE_RECORD"] = "off"  # a test is no learner
     others = filter(None, [os.environ.get("PYTHONPATH")])

@@ -19,16 +19,17 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from docs.site.build import PICTURES, chart
 from docs.site.pages import ROOT
 
 SITE = ROOT / "site"
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
-LOOKS = ("light", "dark")
+LOOKS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = {"laptop": 1280, "phone": 390}
 LESSON = "00_start_here.html"
 
@@ -68,7 +69,7 @@ def look() -> int:
     found: list[str] = []
     with opened() as (browser, address):
         for scheme, (device, width) in itertools.product(LOOKS, WIDTHS.items()):
-            size = {"width": width, "height": 900}
+            size = ViewportSize(width=width, height=900)
             page = browser.new_page(color_scheme=scheme, viewport=size)
             page.on("request", partial(tell_strangers, address=address, found=found))
             for name in pages():
@@ -121,7 +122,7 @@ def pictures() -> int:
     _, picture = chart()
     (PICTURES / "chart.png").write_bytes(base64.b64decode(picture.data["image/png"]))
     with opened() as (browser, address):
-        size = {"width": 1100, "height": 700}
+        size = ViewportSize(width=1100, height=700)
         page = browser.new_page(color_scheme="light", viewport=size)
         page.goto(f"{address}/{LESSON}#The-kitchen-takes-an-order")
         page.locator(".guess input").first.fill("b")

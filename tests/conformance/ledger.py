@@ -44,8 +44,9 @@ This table is made from the conformance tests by `make ledger`; a test fails whe
 
 - **Scenario**: LS-… are answers of AWS that were recorded, or asserted by tests that ran on AWS,
   in the public repository `localstack/localstack`; G-… are gaps in those, known from AWS's
-  documentation or from what users of AWS reported; DF-… are differences that clients and
-  recordings of others have shown here.
+  documentation or from what users of AWS reported; CF-…, CW-… and LI-… are those of CloudFormation,
+  CloudWatch and Logs Insights, known likewise; DF-… are differences that clients and recordings of
+  others have shown here.
 - **Here**: *same* means that each test named in the last column passes on the local AWS.
 - **rehearsed**: a rehearsal, `run --like-aws`, closes that difference. Its figures are half
   estimates; a test that passes there is not proved on AWS.

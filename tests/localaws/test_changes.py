@@ -15,7 +15,7 @@ import pytest
 from moto.iam.models import IAMBackend
 
 from helpers.localaws.permissions import roles as permissions
-from helpers.localaws.permissions.roles import Role
+from helpers.localaws.permissions.roles import LAMBDA_SERVICE, Role
 from helpers.localaws.queues.move_tasks import COMPLETED, FAILED, MOST_LISTED
 from helpers.localaws.triggers import mappings
 from helpers.localaws.triggers.mappings import Triggers
@@ -151,7 +151,7 @@ def test_roles_may_appear_while_one_is_looked_for(iam) -> None:
     iam.roles["first"] = Watched()
     role = make_role(iam, "r")
     assert not may_receive(role)
-    assert not Role(ACCOUNT, role.arn).lambda_may_assume()
+    assert not Role(ACCOUNT, role.arn).may_be_assumed_by(LAMBDA_SERVICE)
 
 
 # -- queues ----------------------------------------------------------------------------------------

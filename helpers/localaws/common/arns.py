@@ -68,6 +68,41 @@ def of_table(region: str, account: str, name: str) -> str:
     return f"arn:aws:dynamodb:{region}:{account}:table/{name}"
 
 
+def of_alarm(region: str, account: str, name: str) -> str:
+    """
+    >>> of_alarm("eu-west-1", "123456789012", "dead letters")
+    'arn:aws:cloudwatch:eu-west-1:123456789012:alarm:dead letters'
+    """
+    return f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"
+
+
+def of_dashboard(account: str, name: str) -> str:
+    """The ARN of a dashboard, which is of no region.
+
+    >>> of_dashboard("123456789012", "orders")
+    'arn:aws:cloudwatch::123456789012:dashboard/orders'
+    """
+    return f"arn:aws:cloudwatch::{account}:dashboard/{name}"
+
+
+def of_stack(region: str, account: str, name: str, number: str) -> str:
+    """The ARN of a stack, which is its id.
+
+    >>> of_stack("eu-west-1", "123456789012", "pipeline", "9bd2")
+    'arn:aws:cloudformation:eu-west-1:123456789012:stack/pipeline/9bd2'
+    """
+    return f"arn:aws:cloudformation:{region}:{account}:stack/{name}/{number}"
+
+
+def of_change_set(region: str, account: str, name: str, number: str) -> str:
+    """The ARN of a change set, which is its id.
+
+    >>> of_change_set("eu-west-1", "123456789012", "first", "9bd2")
+    'arn:aws:cloudformation:eu-west-1:123456789012:changeSet/first/9bd2'
+    """
+    return f"arn:aws:cloudformation:{region}:{account}:changeSet/{name}/{number}"
+
+
 def qualified(function: str, qualifier: str | None) -> str:
     """A function's name or ARN with a qualifier, if there is one.
 

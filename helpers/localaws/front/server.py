@@ -72,7 +72,7 @@ class Application:
         if self._services is None:
             from helpers.localaws.front.services import Services
 
-            self._services = Services(self._folder, self.endpoint_url)
+            self._services = Services(self._folder, self.endpoint_url, self._access)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         answer = refuse_page(environ)

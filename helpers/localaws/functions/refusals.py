@@ -22,7 +22,7 @@ from helpers.localaws.common.errors import (
     violation,
     violation_text,
 )
-from helpers.localaws.permissions.roles import Role
+from helpers.localaws.permissions.roles import LAMBDA_SERVICE, Role
 
 MAX_REQUEST_BYTES = 70_167_211  # LS-085, as the next two
 MAX_ZIP_BYTES = 52_428_800
@@ -286,7 +286,7 @@ def check_role(role: Role) -> None:
     """A role ARN of the right form, whose role Lambda may assume (LS-082, G-03)."""
     if not re.fullmatch(ROLE_PATTERN, role.arn):
         raise violation(role.arn, "role", f"{PATTERN_WORDS}{ROLE_PATTERN}")
-    if not role.lambda_may_assume():
+    if not role.may_be_assumed_by(LAMBDA_SERVICE):
         raise InvalidParameterValueException(
             "The role defined for the function cannot be assumed by Lambda."
         )

@@ -79,6 +79,10 @@ class Backend(moto_iam.IAMBackend):
         check_policy_arn(policy_arn)
         super().attach_group_policy(policy_arn, group_name)
 
+    def put_role_policy(self, role_name: str, policy_name: str, policy_json: str) -> None:
+        super().put_role_policy(role_name, policy_name, with_version(policy_json))
+        self.get_role(role_name).put_policy(policy_name, policy_json)
+
     def get_policy(self, policy_arn: str) -> moto_iam.ManagedPolicy:
         try:
             return super().get_policy(policy_arn)
@@ -114,6 +118,21 @@ def check_trust_policy(document: str) -> None:
     if isinstance(policy, dict) and policy.get("Version", OLDER) == OLDER:
         document = json.dumps({**policy, "Version": "2012-10-17"})
     IAMTrustPolicyDocumentValidator(document).validate()
+
+
+def with_version(policy: str) -> str:
+    """A policy that may lack its version, for moto, which refuses it then.
+
+    IAM User Guide, "IAM JSON policy elements: Version": without it, it is 2008-10-17. SAM writes
+    such policies.
+    """
+    try:
+        document = json.loads(policy)
+    except ValueError:
+        return policy
+    if not isinstance(document, dict) or "Version" in document:
+        return policy
+    return json.dumps({"Version": "2012-10-17", **document})
 
 
 def check_role_name(name: str) -> None:

@@ -24,6 +24,7 @@ from moto.sts.models import sts_backends
 from helpers.localaws.permissions import conditions
 
 LAMBDA_SERVICE = "lambda.amazonaws.com"
+CLOUDFORMATION = "cloudformation.amazonaws.com"
 IDENTITY_BASED, BOUNDARY = "identity-based policy", "permissions boundary"
 ANY = "*"
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -84,13 +85,13 @@ class Role:
         )
         return judge(filled_in(boundary, role), BOUNDARY, action, on, given)
 
-    def lambda_may_assume(self) -> bool:
-        """Whether the role exists and its trust policy names the Lambda service."""
+    def may_be_assumed_by(self, service: str) -> bool:
+        """Whether the role exists and its trust policy names a service ("lambda.amazonaws.com")."""
         role = self._find()
         if role is None:
             return False
         statements = json.loads(role.assume_role_policy_document).get("Statement", [])
-        return any(_trusts_lambda(statement) for statement in _as_list(statements))
+        return any(_trusts(statement, service) for statement in _as_list(statements))
 
     def credentials(self, region: str, session_name: str, duration_s: int) -> dict[str, str]:
         """Temporary credentials of a new session, as the environment variables that hold them."""
@@ -156,12 +157,10 @@ def default_version(policy: Any) -> Any:
     return next(each.document for each in policy.versions if each.version_id == default)
 
 
-def _trusts_lambda(statement: dict[str, Any]) -> bool:
+def _trusts(statement: dict[str, Any], service: str) -> bool:
     principal = statement.get("Principal", {})
     services = principal.get("Service", []) if isinstance(principal, dict) else principal
-    return statement.get("Effect") == "Allow" and bool(
-        {LAMBDA_SERVICE, ANY} & set(_as_list(services))
-    )
+    return statement.get("Effect") == "Allow" and bool({service, ANY} & set(_as_list(services)))
 
 
 def as_text(document: object) -> str:

@@ -17,8 +17,10 @@ from helpers.localaws.rehearsal import (
     functions,
     limits,
     logs,
+    metrics,
     permissions,
     queues,
+    stacks,
     tables,
     triggers,
 )
@@ -93,12 +95,15 @@ def install(conditions: Conditions) -> list[Effect]:
     triggers.install(conditions)
     WeakQueues(conditions).install()
     logs.LateLines(conditions).install()
+    metrics.install(conditions)
     policies = permissions.LatePolicies(conditions)
     policies.install()
+    fresh = permissions.FreshRoles(conditions)
+    stacks.install(fresh, policies)
     return [
         limits.Throttles(conditions),
         limits.StrayErrors(conditions),
-        permissions.FreshRoles(conditions),
+        fresh,
         policies,
         functions.LateTags(conditions),
         queues.GhostQueues(conditions),
