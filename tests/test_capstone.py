@@ -85,6 +85,7 @@ def test_poison_is_no_refund_and_known_by_its_id() -> None:
     assert len(kinds) == 5
     for id, body in traffic.poison.items():
         assert traffic.id_in(body) == id
+    assert traffic.id_in(traffic.early) == traffic.early
     assert traffic.id_in("an order for Ada") is None
     assert traffic.id_in(f"{RUN}-999") is None
 

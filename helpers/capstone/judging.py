@@ -104,6 +104,9 @@ def limit_s(built: System) -> float:
 
 
 def send(run: Experiment, traffic: Traffic) -> None:
+    """All bursts, and before them a dead letter: an alarm takes its time, it sees whole minutes."""
+    if run.dlq_url:
+        boto3.client("sqs").send_message(QueueUrl=run.dlq_url, MessageBody=traffic.early)
     for number, burst in enumerate(traffic.bursts):
         if number:
             time.sleep(BETWEEN_BURSTS_S)
@@ -255,23 +258,22 @@ def came_back(traffic: Traffic, seen: pd.DataFrame) -> list[str]:
 def has_fired(built: System, dead_known: bool) -> bool | None:
     """Whether the alarm is in the state ALARM, as soon as it is; None where there is no seeing it.
 
-    That is where nothing died, the alarm does not watch it, or this AWS has not evaluated it in
-    all that time. `dead_known`: whether there is a dead letter to see.
+    That is where nothing died, the alarm does not watch it, or this AWS evaluates no alarms.
+    `dead_known`: whether there is a dead letter to see.
     """
-    unchecked = built.alarm_settings.get("StateReason", "").startswith(UNCHECKED)
-    if not dead_known or any(settings.faults_of_alarm(built)) or unchecked:
+    if not dead_known or any(settings.faults_of_alarm(built)):
         return None
     cloudwatch, name = boto3.client("cloudwatch"), course.name(course.REFUNDS_ALARM)
     late_s = METRICS_LATE_HERE_S + METRICS_LATE_S * aws_pace()
 
-    def state() -> str:
-        found = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-        return str(found[0]["StateValue"]) if found else ""
+    def look() -> tuple[str, str]:
+        [alarm] = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        return str(alarm["StateValue"]), str(alarm.get("StateReason", ""))
 
     with suppress(GaveUp):
-        wait_until(state, lambda seen: seen == "ALARM", "the alarm to go off", late_s, 1.0)
+        wait_until(look, lambda seen: seen[0] == "ALARM", "the alarm to go off", late_s, 1.0)
         return True
-    return False
+    return None if look()[1].startswith(UNCHECKED) else False
 
 
 # -- taking away what was brought ------------------------------------------------------------
