@@ -3,8 +3,8 @@
 What that is, `account.belongings` knows. What somebody else made, or the learner has adopted,
 is shown and left alone. A log group gets the course's tag before its function and role are
 deleted, by which it is known as ours. The order matters: a stack first, for what it made goes
-with it; a trigger (it would go on polling), then functions, queues, tables, roles without their
-policies, and at last the log groups, which a running function would make again.
+with it; a trigger (it would go on polling), then functions, queues, tables, alarms, roles without
+their policies, and at last the log groups, which a running function would make again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from helpers.logs import log_group
 from helpers.waiting import wait_until
 
 GONE_LIMIT_S = 180.0
-ORDER = ("stack", "trigger", "function", "queue", "table", "role", "log group")
+ORDER = ("stack", "trigger", "function", "queue", "table", "alarm", "role", "log group")
 
 
 def find() -> list[Thing]:
@@ -156,6 +156,7 @@ DELETE: dict[str, Callable[[str], Any]] = {
     "function": lambda name: boto3.client("lambda").delete_function(FunctionName=name),
     "queue": lambda url: boto3.client("sqs").delete_queue(QueueUrl=url),
     "table": lambda name: boto3.client("dynamodb").delete_table(TableName=name),
+    "alarm": lambda name: boto3.client("cloudwatch").delete_alarms(AlarmNames=[name]),
     "role": delete_role,
     "log group": delete_log_group,
 }

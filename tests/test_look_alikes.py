@@ -34,9 +34,10 @@ class Clients:
     """Clients of what the tests are connected to."""
 
     def __init__(self) -> None:
-        self.sqs, self.lambda_, self.iam, self.logs, self.dynamodb, self.stacks = map(
-            boto3.client, ("sqs", "lambda", "iam", "logs", "dynamodb", "cloudformation")
+        self.sqs, self.lambda_, self.iam, self.logs, self.dynamodb = map(
+            boto3.client, ("sqs", "lambda", "iam", "logs", "dynamodb")
         )
+        self.stacks, self.cloudwatch = map(boto3.client, ("cloudformation", "cloudwatch"))
 
 
 # -- to plant things, and to look at all of them -----------------------------------------------
@@ -50,12 +51,14 @@ def plant(tags: dict[str, str]) -> None:
     for function in map(course.name, names.EVERYTHING.functions):
         plant_function(aws.lambda_, function, role_arn, tags)
         plant_log_group(aws.logs, log_group(function), tags)
-    for queue in map(course.name, names.EVERYTHING.queues):
-        plant_queue(aws.sqs, queue, tags)
-    for table in map(course.name, names.EVERYTHING.tables):
-        plant_table(aws.dynamodb, table, tags)
-    for stack in map(course.name, names.EVERYTHING.stacks):
-        plant_stack(aws.stacks, stack, tags)
+    for wanted, make, client in (
+        (names.EVERYTHING.queues, plant_queue, aws.sqs),
+        (names.EVERYTHING.tables, plant_table, aws.dynamodb),
+        (names.EVERYTHING.stacks, plant_stack, aws.stacks),
+        (names.EVERYTHING.alarms, plant_alarm, aws.cloudwatch),
+    ):
+        for each in map(course.name, wanted):
+            make(client, each, tags)
     for function in map(course.name, names.EVERYTHING.functions):
         steps.wait_for_function(aws.lambda_, function, "function_active_v2")
     plant_trigger(aws, "Retries", "Retries", tags, Enabled=False)
@@ -108,6 +111,20 @@ def plant_stack(stacks: Any, name: str, tags: dict[str, str]) -> None:
     waiter.wait(StackName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
 
 
+def plant_alarm(cloudwatch: Any, name: str, tags: dict[str, str]) -> None:
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Namespace="Theirs",
+        MetricName="Anything",
+        Statistic="Sum",
+        Period=3600,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        Tags=as_list(tags),
+    )
+
+
 def plant_trigger(aws: Clients, queue: str, function: str, tags: dict, **settings: Any) -> str:
     url = aws.sqs.get_queue_url(QueueName=course.name(queue))["QueueUrl"]
     uuid = aws.lambda_.create_event_source_mapping(
@@ -135,6 +152,10 @@ def everything(prefix: str) -> dict[str, Any]:
         "roles": (role_state, aws.iam, [each["RoleName"] for each in roles]),
         "log groups": (group_state, aws.logs, [each["logGroupName"] for each in groups]),
         "tables": (table_state, aws.dynamodb, aws.dynamodb.list_tables()["TableNames"]),
+        "alarms": (
+            alarm_state, aws.cloudwatch,
+            [each["AlarmName"] for each in aws.cloudwatch.describe_alarms()["MetricAlarms"]],
+        ),
         "triggers": (
             trigger_state, aws.lambda_,
             [each["UUID"] for each in mappings if f":{prefix}" in each["FunctionArn"]],
@@ -182,6 +203,12 @@ def table_state(dynamodb: Any, name: str) -> Any:
 def stack_state(stacks: Any, name: str) -> Any:
     [about] = stacks.describe_stacks(StackName=name)["Stacks"]
     return about, len(stacks.describe_stack_events(StackName=name)["StackEvents"])
+
+
+def alarm_state(cloudwatch: Any, name: str) -> Any:
+    [about] = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    tags = cloudwatch.list_tags_for_resource(ResourceARN=about["AlarmArn"])["Tags"]
+    return {key: about[key] for key in about if not key.startswith("State")}, tags
 
 
 def trigger_state(lambda_: Any, uuid: str) -> Any:

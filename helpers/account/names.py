@@ -19,6 +19,9 @@ EXPERIMENTS = ("Retries", "HandleOnce", "Throughput", "Orders", "Videos", "Audit
 # A stack's function has the name of the stack; CloudFormation names all else, after the stack.
 STACK, SAM_STACK, PRACTICE_STACK = "Pipeline", "PipelineSam", "PracticeStack"
 TAG = "sqs-lambda-course"
+# What 15 asks for: the names of an experiment, and more.
+CAPSTONE, PAYOUTS = "Refunds", "Payouts"
+REFUNDS_DONE, REFUNDS_ALARM = "RefundsDone", "RefundsDead"
 
 
 def name(text: str) -> str:
@@ -33,13 +36,14 @@ def tags() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Names:
-    """Names of queues, functions, roles, tables and stacks, without the prefix."""
+    """Names of queues, functions, roles, tables, stacks and alarms, without the prefix."""
 
     queues: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     stacks: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
 
     def __add__(self, other: Names) -> Names:
         """The names of both, each of them once."""
@@ -49,6 +53,7 @@ class Names:
             tuple(dict.fromkeys(self.roles + other.roles)),
             tuple(dict.fromkeys(self.tables + other.tables)),
             tuple(dict.fromkeys(self.stacks + other.stacks)),
+            tuple(dict.fromkeys(self.alarms + other.alarms)),
         )
 
 
@@ -91,6 +96,8 @@ WRITES = {
     + Names(
         functions=(STACK, SAM_STACK), stacks=(STACK, SAM_STACK, PRACTICE_STACK, "PracticeRepair")
     ),
+    "15_capstone": of_experiment(CAPSTONE)
+    + Names(tables=(PAYOUTS, REFUNDS_DONE), alarms=(REFUNDS_ALARM,)),
     "99_clean_up": Names(),  # it deletes what is ours, whatever else there is
 }
 NOTEBOOKS = tuple(WRITES)

@@ -127,6 +127,19 @@ def look_at_stack(cloudformation: Client, name: str) -> Thing | None:
     return make_thing("stack", name, name, stack["StackId"], as_dictionary(stack.get("Tags", [])))
 
 
+def look_at_alarm(cloudwatch: Client, name: str) -> Thing | None:
+    found = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])
+    if not found["MetricAlarms"]:
+        return None
+    arn = found["MetricAlarms"][0]["AlarmArn"]
+
+    def look() -> Thing:
+        tags = as_dictionary(cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"])
+        return make_thing("alarm", name, name, arn, tags)
+
+    return ignore_missing(look)
+
+
 def look_at_log_group(logs: Client, name: str) -> Thing | None:
     """The log group by its own tags, whosever its function is."""
     found = look_at_log_groups(logs, [name])
@@ -185,6 +198,7 @@ LOOK_AT = {
     "role": ("iam", look_at_role),
     "table": ("dynamodb", look_at_table),
     "stack": ("cloudformation", look_at_stack),
+    "alarm": ("cloudwatch", look_at_alarm),
     "log group": ("logs", look_at_log_group),
     "trigger": ("lambda", look_at_trigger),
 }

@@ -24,6 +24,7 @@ HOW_TO_TAG = {
     "function": "pass Tags=course.tags() when you create it, or tag it with tag_resource",
     "table": "pass the course's tags as Tags when you create it, or tag it with tag_resource",
     "stack": "pass the course's tags as Tags when you create or update it",
+    "alarm": "pass the course's tags as Tags when you first put it, or tag it with tag_resource",
     "trigger": "pass Tags=course.tags() when you create it, or tag it with tag_resource",
 }
 

@@ -92,6 +92,8 @@ def test_create_function_names_its_function_in_the_body() -> None:
         ("dynamodb", "DynamoDB_20120810.Query",
          {"TableName": f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/t", "IndexName": "i"},
          "Query", "table/t/index/i"),
+        ("dynamodb", "DynamoDB_20120810.BatchWriteItem", {"RequestItems": {"t": []}},
+         "BatchWriteItem", "table/t"),
     ],
 )  # fmt: skip
 def test_json_calls(service, target, parameters, action, resource) -> None:
@@ -101,7 +103,7 @@ def test_json_calls(service, target, parameters, action, resource) -> None:
 
 
 def test_a_call_that_names_several_tables_has_no_resource() -> None:
-    body = json.dumps({"RequestItems": {"t": []}}).encode()
+    body = json.dumps({"RequestItems": {"t": [], "u": []}}).encode()
     environ = request("dynamodb", body, HTTP_X_AMZ_TARGET="DynamoDB_20120810.BatchWriteItem")
     assert judged(environ, "dynamodb") == ("dynamodb:BatchWriteItem", None)
 

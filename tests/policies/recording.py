@@ -113,7 +113,9 @@ def granted(call: Call) -> Iterator[Need]:
     """What a call lets functions do with their role: by an inline policy, or as a trigger."""
     if call.operation == "PutRolePolicy":
         for statement in json.loads(call.parameters["PolicyDocument"])["Statement"]:
-            yield lasting(statement["Action"], statement["Resource"], {})
+            actions = statement["Action"]
+            for action in [actions] if isinstance(actions, str) else actions:
+                yield lasting(action, statement["Resource"], {})
     if call.operation == "CreateEventSourceMapping":
         for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
             yield lasting(f"sqs:{action}", call.parameters["EventSourceArn"], {})

@@ -146,9 +146,11 @@ def log_stream(call: Call, parameters: dict[str, Any]) -> str:
 def table(call: Call, parameters: dict[str, Any]) -> str | None:
     """A DynamoDB table, which may be named by its ARN, or an index of one.
 
-    None where a call names several tables, or none.
+    None where a call names several tables, or none. A batch names its tables by the items.
     """
-    name = parameters.get("TableName") or parameters.get("ResourceArn")
+    items = parameters.get("RequestItems")
+    in_batch = next(iter(items)) if isinstance(items, dict) and len(items) == 1 else None
+    name = parameters.get("TableName") or parameters.get("ResourceArn") or in_batch
     if not name:
         return None
     arn = name if arns.is_arn(name) else arns.of_table(call.region, call.account, name)
