@@ -43,8 +43,8 @@ HEADER = """\
 This table is made from the conformance tests by `make ledger`; a test fails when it is out of date.
 
 - **Scenario**: LS-… are answers of AWS that were recorded, or asserted by tests that ran on AWS,
-  in the public repository `localstack/localstack`; G-… are gaps in those, known from AWS's
-  documentation or from what users of AWS reported.
+  in the public repository `localstack/localstack`; G-… are gaps in those, and LI-… is Logs
+  Insights, known from AWS's documentation or from what users of AWS reported.
 - **Here**: *same* means that each test named in the last column passes on the local AWS.
 - **rehearsed**: a rehearsal, `run --like-aws`, closes that difference. Its figures are half
   estimates; a test that passes there is not proved on AWS.
@@ -73,7 +73,7 @@ def modules() -> list[ModuleType]:
 
 def ids_in(name: str) -> list[str]:
     """The scenario ids in a test's name."""
-    return [f"{word}-{number}" for word, number in re.findall(r"(LS|G)_(\d+)", name)]
+    return [f"{word}-{number}" for word, number in re.findall(r"(LS|G|LI)_(\d+)", name)]
 
 
 def tests_by_scenario() -> dict[str, list[str]]:

@@ -136,8 +136,9 @@ def function_or_mapping(call: Call, parameters: dict[str, Any]) -> str:
 def log_stream(call: Call, parameters: dict[str, Any]) -> str:
     if parameters.get("resourceArn"):
         return str(parameters["resourceArn"])
-    names = [parameters.get("logGroupName", ""), *parameters.get("logGroupNames", [])]
-    name = next(filter(None, names), "")
+    given = [parameters.get("logGroupName", ""), *parameters.get("logGroupNames", [])]
+    given += map(arns.log_group_name, parameters.get("logGroupIdentifiers", []))
+    name = next(filter(None, given), "")
     stream = parameters.get("logStreamName", "")
     return arns.of_log_stream(call.region, call.account, name, stream)
 
