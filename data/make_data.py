@@ -1,4 +1,4 @@
-"""Make the data sets of notebooks 10 and 11: `python data/make_data.py`.
+"""Make the data sets of notebooks 11 and 12: `python data/make_data.py`.
 
 The same seed makes the same files, so that they can be made again and compared. Everything
 is invented; data/README.md describes the columns.
@@ -35,7 +35,7 @@ SERVICES = {
 }
 ILL_HOURS = (14, 15)
 LEVELS = {"INFO": 90, "WARNING": 8, "ERROR": 2}
-# A function's log for notebook 11: of each delivery when it began and when it ended, in s, the
+# A function's log for notebook 12: of each delivery when it began and when it ended, in s, the
 # environment, which parcel it was for, for which time, and what the function wrote.
 PARCELS_BEGIN = datetime(2026, 11, 23, 8, tzinfo=UTC)
 NO_STOCK = "[ERROR] ConnectionError: the stock system did not answer"

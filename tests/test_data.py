@@ -1,4 +1,4 @@
-"""The data sets are what their script makes, and hold what notebooks 10 and 11 count on."""
+"""The data sets are what their script makes, and hold what notebooks 11 and 12 count on."""
 
 from __future__ import annotations
 

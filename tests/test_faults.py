@@ -1,4 +1,4 @@
-"""Each fault of notebook 11 bites, the notebook's cure heals it, and one call resets it.
+"""Each fault of notebook 12 bites, the notebook's cure heals it, and one call resets it.
 
 The cells are the notebook's own: all that stand before a cure are run, to see that none of
 them heals by itself, and then the cure.
@@ -30,7 +30,7 @@ PATIENCE_S = 4
 def sections() -> list[list[Any]]:
     """The cells of the notebook up to the first fault, and those of each fault."""
     found: list[list[Any]] = [[]]
-    for cell in read("11_break_it").cells:
+    for cell in read("12_break_it").cells:
         if cell.cell_type == "markdown" and re.search(r"^## Fault", cell.source, re.M):
             found.append([])
         found[-1].append(cell)

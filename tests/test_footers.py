@@ -40,7 +40,7 @@ def test_what_is_free_is_that_of_the_table_of_prices() -> None:
     assert all(each.free == prices.MILLION for each in million)
     with (ROOT / "data" / "orders.csv").open(encoding="utf-8") as file:
         orders = len({row["order_id"] for row in csv.DictReader(file)})
-    assert f"{round(orders, -2):,} writes into the table" in texts["10_use_cases"]
+    assert f"{round(orders, -2):,} writes into the table" in texts["11_use_cases"]
 
 
 # -- a footer that is wrong would be found -------------------------------------------------------
@@ -124,7 +124,7 @@ def test_a_record_keeps_other_rows_and_leaves_out_what_failed(table) -> None:
     today = date(2026, 11, 30)
     aws_minutes.record([row("08_retries", 9.0), row("00_start_here", 3.21)], today)
     rows = [row("08_retries", minutes, seed) for seed, minutes in ((1, 10), (2, 12), (3, 11))]
-    aws_minutes.record([*rows, row("09_throughput", 9, why="cell 3 failed")], today)
+    aws_minutes.record([*rows, row("10_throughput", 9, why="cell 3 failed")], today)
     assert table.read_text(encoding="utf-8") == (
         "notebook,minutes,seeds,measured_on\n"
         "00_start_here,3.2,1,2026-11-30\n"
@@ -138,7 +138,7 @@ def test_a_night_that_takes_much_longer_or_shorter_is_told(table) -> None:
     for minutes in (6.1, 10, 15.9):
         assert aws_minutes.strays([row("08_retries", minutes)]) == []
     for minutes in (5.9, 16.1):
-        [said] = aws_minutes.strays([row("08_retries", minutes), row("11_break_it", 1)])
+        [said] = aws_minutes.strays([row("08_retries", minutes), row("12_break_it", 1)])
         assert "08_retries took" in said
     assert aws_minutes.strays([row("08_retries", 30, why="failed")]) == []
 

@@ -57,7 +57,7 @@ def find_queues(wanted: Iterable[str] | None = None) -> list[Thing]:
 
 
 def broken_queues() -> list[str]:
-    """The names of notebook 11's queues that hold the time at which they were made."""
+    """The names of notebook 12's queues that hold the time at which they were made."""
     prefix = f"{name(names.BREAK_IT)}-"
     urls = boto3.client("sqs").list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
     found = [url.rsplit("/", 1)[-1] for url in urls]

@@ -74,12 +74,12 @@ WRITES = {
     "07_check_logs": of_steps(before=8),
     "08_retries": of_experiment("Retries")
     + Names(queues=("PracticeLabels", "PracticeLabels-dlq"), tables=(TABLE,)),
-    "09_throughput": of_experiment("Throughput") + Names(queues=(POLLED_QUEUE,)),
-    "10_use_cases": of_experiment("Orders")
+    "10_throughput": of_experiment("Throughput") + Names(queues=(POLLED_QUEUE,)),
+    "11_use_cases": of_experiment("Orders")
     + of_experiment("Videos")
     + of_experiment("AuditLog", ".fifo")
     + Names(queues=(JOBS_QUEUE, "PracticeJobs", "PracticeJobs-dlq"), tables=(TABLE,)),
-    "11_break_it": of_experiment(BREAK_IT)
+    "12_break_it": of_experiment(BREAK_IT)
     + Names(queues=("PracticeShop", "PracticeShop-dlq"), tables=(TABLE,)),
     "99_clean_up": Names(),  # it deletes what is ours, whatever else there is
 }

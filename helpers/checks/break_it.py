@@ -1,4 +1,4 @@
-"""What the exercises of notebook 11 are checked by: a seventh fault, a log, and a script."""
+"""What the exercises of notebook 12 are checked by: a seventh fault, a log, and a script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exercises of notebook 09 are checked by: settings of a trigger, and a reader."""
+"""What the exercises of notebook 10 are checked by: settings of a trigger, and a reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exercises of notebook 10 are checked by: an order, the entry of an event, a design."""
+"""What the exercises of notebook 11 are checked by: an order, the entry of an event, a design."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seven faults for notebook 11, which this file gives away: do the notebook first.
+"""Seven faults for notebook 12, which this file gives away: do the notebook first.
 
 Each builds the experiment BreakIt with one thing wrong in it. Whatever an earlier fault or
 its cure left behind is brought back to the start.

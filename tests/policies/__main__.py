@@ -17,10 +17,10 @@ from tests.policies.replay import Broken, Policies
 CLEAN_UP, MAKES_ALL, MAKES_MOST = "99_clean_up", "08_retries", "04_add_trigger"
 OF_THE_REST = ("dynamodb:DeleteTable", "iam:DeleteRolePolicy")
 DELETES = re.compile(r":(Delete|Detach)(?!Message)")
-# The notebooks that a role with just function.json is enough for: 02 and 11 look at the policies
-# that roles have, and one of 11's faults is that one is missing.
+# The notebooks that a role with just function.json is enough for: 02 and 12 look at the policies
+# that roles have, and one of 12's faults is that one is missing.
 WITH_FUNCTIONS = ("03_create_function", "04_add_trigger", "05_write_handler", "06_send_message",
-                  "07_check_logs", "08_retries", "09_throughput", "10_use_cases")  # fmt: skip
+                  "07_check_logs", "08_retries", "10_throughput", "11_use_cases")  # fmt: skip
 # What nothing here breaks without, and why it is in the policy all the same.
 ON_AWS_ONLY = "the local AWS asks for logs:PutLogEvents alone, Lambda for all three"
 BY_THE_GUIDE = "Lambda's guide asks for it, the local AWS does not"
