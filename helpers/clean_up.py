@@ -3,7 +3,7 @@
 What that is, `account.belongings` knows. What somebody else made, or the learner has adopted,
 is shown and left alone. A log group gets the course's tag before its function and role are
 deleted, by which it is known as ours. The order matters: a trigger first (it would go on
-polling), then functions, queues, tables, roles without their policies, and at last the log
+polling), then functions, queues, tables, alarms, roles without their policies, and at last the log
 groups, which a running function would make again.
 """
 
@@ -25,7 +25,7 @@ from helpers.logs import log_group
 from helpers.waiting import wait_until
 
 GONE_LIMIT_S = 180.0
-ORDER = ("trigger", "function", "queue", "table", "role", "log group")
+ORDER = ("trigger", "function", "queue", "table", "alarm", "role", "log group")
 
 
 def find() -> list[Thing]:
@@ -145,6 +145,7 @@ DELETE: dict[str, Callable[[str], Any]] = {
     "function": lambda name: boto3.client("lambda").delete_function(FunctionName=name),
     "queue": lambda url: boto3.client("sqs").delete_queue(QueueUrl=url),
     "table": lambda name: boto3.client("dynamodb").delete_table(TableName=name),
+    "alarm": lambda name: boto3.client("cloudwatch").delete_alarms(AlarmNames=[name]),
     "role": delete_role,
     "log group": delete_log_group,
 }

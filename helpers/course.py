@@ -206,8 +206,8 @@ def cost() -> meter.Bill:
 def adopt(kind: str, name: str, id: str) -> None:
     """Let the course use a thing that you made without it, and its clean-up leave it alone.
 
-    `kind` is "queue", "role", "function", "trigger", "table" or "log group"; `id` is the ARN,
-    or a trigger's UUID: the refusal of a notebook's first cell has the whole call. Raises
+    `kind` is "queue", "role", "function", "trigger", "table", "alarm" or "log group"; `id` is the
+    ARN, or a trigger's UUID: the refusal of a notebook's first cell has the whole call. Raises
     ValueError when name and id are not those of one thing.
     """
     thing = adoption.adopt(kind, name, id)

@@ -34,8 +34,8 @@ class Clients:
     """Clients of what the tests are connected to."""
 
     def __init__(self) -> None:
-        self.sqs, self.lambda_, self.iam, self.logs, self.dynamodb = map(
-            boto3.client, ("sqs", "lambda", "iam", "logs", "dynamodb")
+        self.sqs, self.lambda_, self.iam, self.logs, self.dynamodb, self.cloudwatch = map(
+            boto3.client, ("sqs", "lambda", "iam", "logs", "dynamodb", "cloudwatch")
         )
 
 
@@ -54,6 +54,8 @@ def plant(tags: dict[str, str]) -> None:
         plant_queue(aws.sqs, queue, tags)
     for table in map(course.name, names.EVERYTHING.tables):
         plant_table(aws.dynamodb, table, tags)
+    for alarm in map(course.name, names.EVERYTHING.alarms):
+        plant_alarm(aws.cloudwatch, alarm, tags)
     for function in map(course.name, names.EVERYTHING.functions):
         steps.wait_for_function(aws.lambda_, function, "function_active_v2")
     plant_trigger(aws, "Retries", "Retries", tags, Enabled=False)
@@ -99,6 +101,20 @@ def plant_table(dynamodb: Any, name: str, tags: dict[str, str]) -> None:
     dynamodb.put_item(TableName=name, Item={"order_id": {"S": "theirs"}})
 
 
+def plant_alarm(cloudwatch: Any, name: str, tags: dict[str, str]) -> None:
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Namespace="Theirs",
+        MetricName="Anything",
+        Statistic="Sum",
+        Period=3600,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        Tags=as_list(tags),
+    )
+
+
 def plant_trigger(aws: Clients, queue: str, function: str, tags: dict, **settings: Any) -> str:
     url = aws.sqs.get_queue_url(QueueName=course.name(queue))["QueueUrl"]
     uuid = aws.lambda_.create_event_source_mapping(
@@ -126,6 +142,10 @@ def everything(prefix: str) -> dict[str, Any]:
         "roles": (role_state, aws.iam, [each["RoleName"] for each in roles]),
         "log groups": (group_state, aws.logs, [each["logGroupName"] for each in groups]),
         "tables": (table_state, aws.dynamodb, aws.dynamodb.list_tables()["TableNames"]),
+        "alarms": (
+            alarm_state, aws.cloudwatch,
+            [each["AlarmName"] for each in aws.cloudwatch.describe_alarms()["MetricAlarms"]],
+        ),
         "triggers": (
             trigger_state, aws.lambda_,
             [each["UUID"] for each in mappings if f":{prefix}" in each["FunctionArn"]],
@@ -164,6 +184,12 @@ def table_state(dynamodb: Any, name: str) -> Any:
     about = dynamodb.describe_table(TableName=name)["Table"]
     tags = dynamodb.list_tags_of_resource(ResourceArn=about["TableArn"])["Tags"]
     return about, tags, dynamodb.scan(TableName=name)["Items"]
+
+
+def alarm_state(cloudwatch: Any, name: str) -> Any:
+    [about] = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    tags = cloudwatch.list_tags_for_resource(ResourceARN=about["AlarmArn"])["Tags"]
+    return {key: about[key] for key in about if not key.startswith("State")}, tags
 
 
 def trigger_state(lambda_: Any, uuid: str) -> Any:

@@ -55,6 +55,9 @@ TAGGING: dict[str, Callable[[Any, Thing, dict[str, str]], Any]] = {
     "table": lambda dynamodb, thing, tags: dynamodb.tag_resource(
         ResourceArn=thing.id, Tags=as_list(tags)
     ),
+    "alarm": lambda cloudwatch, thing, tags: cloudwatch.tag_resource(
+        ResourceARN=thing.id, Tags=as_list(tags)
+    ),
     "log group": lambda logs, thing, tags: logs.tag_resource(resourceArn=thing.id, tags=tags),
     "trigger": tag_trigger,
 }

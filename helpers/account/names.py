@@ -14,8 +14,8 @@ PIZZA_QUEUE, PRACTICE_QUEUE, PRACTICE_ROLE = "PizzaOrders", "PracticeQueue", "Pr
 PRACTICE_FUNCTION = "PracticeFunction"
 TABLE, JOBS_QUEUE, POLLED_QUEUE = "ProcessedOrders", "VideoJobs", "PolledQueue"
 # Each has a queue, a dead-letter queue, a function and a role of its own: see helpers/experiments.
-BREAK_IT = "BreakIt"
-EXPERIMENTS = ("Retries", "Throughput", "Orders", "Videos", "AuditLog", BREAK_IT)
+BREAK_IT, WATCH = "BreakIt", "Watch"
+EXPERIMENTS = ("Retries", "Throughput", "Orders", "Videos", "AuditLog", BREAK_IT, WATCH)
 TAG = "sqs-lambda-course"
 
 
@@ -31,12 +31,13 @@ def tags() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Names:
-    """Names of queues, functions, roles and tables, without the prefix."""
+    """Names of queues, functions, roles, tables and alarms, without the prefix."""
 
     queues: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
 
     def __add__(self, other: Names) -> Names:
         """The names of both, each of them once."""
@@ -45,6 +46,7 @@ class Names:
             tuple(dict.fromkeys(self.functions + other.functions)),
             tuple(dict.fromkeys(self.roles + other.roles)),
             tuple(dict.fromkeys(self.tables + other.tables)),
+            tuple(dict.fromkeys(self.alarms + other.alarms)),
         )
 
 
@@ -81,6 +83,11 @@ WRITES = {
     + Names(queues=(JOBS_QUEUE, "PracticeJobs", "PracticeJobs-dlq"), tables=(TABLE,)),
     "12_break_it": of_experiment(BREAK_IT)
     + Names(queues=("PracticeShop", "PracticeShop-dlq"), tables=(TABLE,)),
+    "13_watch_it": of_experiment(WATCH)
+    + Names(
+        queues=("WatchFirstOven", "WatchSecondOven"),
+        alarms=("WatchDeadOrders", "PracticeWaiting", "PracticeDeadOrders"),
+    ),
     "99_clean_up": Names(),  # it deletes what is ours, whatever else there is
 }
 NOTEBOOKS = tuple(WRITES)

@@ -119,6 +119,19 @@ def look_at_table(dynamodb: Client, name: str) -> Thing | None:
     return ignore_missing(look)
 
 
+def look_at_alarm(cloudwatch: Client, name: str) -> Thing | None:
+    found = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])
+    if not found["MetricAlarms"]:
+        return None
+    arn = found["MetricAlarms"][0]["AlarmArn"]
+
+    def look() -> Thing:
+        tags = as_dictionary(cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"])
+        return make_thing("alarm", name, name, arn, tags)
+
+    return ignore_missing(look)
+
+
 def look_at_log_group(logs: Client, name: str) -> Thing | None:
     """The log group by its own tags, whosever its function is."""
     found = look_at_log_groups(logs, [name])
@@ -176,6 +189,7 @@ LOOK_AT = {
     "function": ("lambda", look_at_function),
     "role": ("iam", look_at_role),
     "table": ("dynamodb", look_at_table),
+    "alarm": ("cloudwatch", look_at_alarm),
     "log group": ("logs", look_at_log_group),
     "trigger": ("lambda", look_at_trigger),
 }

@@ -28,6 +28,7 @@ KINDS = {
     "Roles": r"arn:aws:iam::[^:]*:role/",
     "Policies": r"arn:aws:iam::aws:policy/",
     "Tables": r"arn:aws:dynamodb:",
+    "Alarms": r"arn:aws:cloudwatch:[^:]*:[^:]*:alarm:",
     "Logs": r"arn:aws:logs:[^:]*:[^:]*:log-group:/",
 }
 # All of a kind that are a learner's own.
@@ -37,6 +38,7 @@ OWN_THINGS = {
     "Triggers": "arn:aws:lambda:*:*:event-source-mapping:*",
     "Roles": f"arn:aws:iam::*:role/{OWN}*",
     "Tables": f"arn:aws:dynamodb:*:*:table/{OWN}*",
+    "Alarms": f"arn:aws:cloudwatch:*:*:alarm:{OWN}*",
     "Logs": f"arn:aws:logs:*:*:log-group:/aws/lambda/{OWN}*",
     "Any": "*",
 }

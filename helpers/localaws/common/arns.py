@@ -59,6 +59,14 @@ def of_role(account: str, name: str, path: str = "/") -> str:
     return f"arn:aws:iam::{account}:role{path}{name}"
 
 
+def of_alarm(region: str, account: str, name: str) -> str:
+    """
+    >>> of_alarm("eu-west-1", "123456789012", "dead")
+    'arn:aws:cloudwatch:eu-west-1:123456789012:alarm:dead'
+    """
+    return f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"
+
+
 def of_table(region: str, account: str, name: str) -> str:
     """The ARN of a DynamoDB table.
 

@@ -47,6 +47,7 @@ LAMBDA_ACTIONS = {
     "InvokeWithResponseStream": "InvokeFunction",
     "GetLayerVersionByArn": "GetLayerVersion",
 }
+OF_A_QUERY = ("GetQueryResults", "StopQuery", "DescribeQueries", "GetLogRecord")
 ON_ALL_MAPPINGS = ("CreateEventSourceMapping", "ListEventSourceMappings")
 
 
@@ -136,11 +137,24 @@ def function_or_mapping(call: Call, parameters: dict[str, Any]) -> str:
 def log_stream(call: Call, parameters: dict[str, Any]) -> str:
     if parameters.get("resourceArn"):
         return str(parameters["resourceArn"])
+    if call.operation in OF_A_QUERY:
+        return "*"
     given = [parameters.get("logGroupName", ""), *parameters.get("logGroupNames", [])]
     given += map(arns.log_group_name, parameters.get("logGroupIdentifiers", []))
     name = next(filter(None, given), "")
     stream = parameters.get("logStreamName", "")
     return arns.of_log_stream(call.region, call.account, name, stream)
+
+
+def alarm(call: Call, parameters: dict[str, Any]) -> str:
+    """An alarm; those that a call names with others are judged as all. Metrics have no ARN."""
+    if parameters.get("ResourceARN"):
+        return str(parameters["ResourceARN"])
+    given = [parameters.get("AlarmName", ""), *parameters.get("AlarmNames", [])]
+    named = [name for name in given if name]
+    if not named:
+        return "*"
+    return arns.of_alarm(call.region, call.account, named[0] if len(named) == 1 else "*")
 
 
 def table(call: Call, parameters: dict[str, Any]) -> str | None:
@@ -171,6 +185,7 @@ RESOURCES: dict[str, Callable[[Call, dict[str, Any]], str | None]] = {
     "sqs": queue,
     "lambda": function_or_mapping,
     "logs": log_stream,
+    "monitoring": alarm,
     "iam": role_or_other,
     "dynamodb": table,
     "sts": lambda _call, parameters: parameters.get("RoleArn", "*"),
@@ -262,6 +277,7 @@ MORE: dict[str, Callable[[Call, dict[str, Any]], list[Need]]] = {
     "sqs:StartMessageMoveTask": moving,
     "iam:CreateRole": tagging("iam:TagRole"),
     "dynamodb:CreateTable": tagging("dynamodb:TagResource"),
+    "monitoring:PutMetricAlarm": tagging("cloudwatch:TagResource"),
     "lambda:CreateFunction": creating_a_function,
     "lambda:UpdateFunctionConfiguration": passing_its_role,
     "lambda:CreateEventSourceMapping": tagging(
