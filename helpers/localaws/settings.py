@@ -11,6 +11,7 @@ DEFAULT_IDLE_MINUTES = 240.0
 DEFAULT_MOST_CONCURRENCY = 40
 MOST_AT_ONCE = 100  # of all functions together; AWS gives new accounts as few as 10
 RETRY_PAUSE_S = 60.0  # Lambda's own, before the first retry of an asynchronous event (LS-097)
+METRIC_MINUTE_S = 60
 # Settings of the user's own AWS and of moto: a server started from a shell that has them would
 # read another profile's region or credentials, or answer for another account.
 FOREIGN_BEGINNINGS = ("AWS_", "BOTO_", "MOTO_")
@@ -104,11 +105,29 @@ def most_concurrency() -> int:
     return int(text)
 
 
+def metric_minute_seconds() -> int:
+    """How long a minute of metrics lasts, in s: data points are of so long, and alarms are fast.
+
+    LOCALAWS_METRIC_MINUTE_S sets it, so that a test need not wait for a minute until an alarm
+    fires: an alarm with a period of 60 s then looks at periods of so many seconds. Times that
+    are shown stay true. Raises ValueError for anything but a whole number that divides 60.
+    """
+    text = os.environ.get("LOCALAWS_METRIC_MINUTE_S", str(METRIC_MINUTE_S))
+    allowed = [number for number in range(1, METRIC_MINUTE_S + 1) if METRIC_MINUTE_S % number == 0]
+    if text not in map(str, allowed):
+        raise ValueError(
+            f"LOCALAWS_METRIC_MINUTE_S is {text!r}; it must be a whole number of seconds that "
+            f"divides 60: {', '.join(map(str, allowed))}."
+        )
+    return int(text)
+
+
 def check() -> None:
     """Raises ValueError, naming it, for the first of these settings that is not allowed."""
     idle_seconds()
     retry_pause_seconds()
     most_concurrency()
+    metric_minute_seconds()
 
 
 def positive_number(name: str, default: float, unit: str) -> float:

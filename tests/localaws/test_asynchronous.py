@@ -16,7 +16,12 @@ from helpers.localaws.runtime.executor import Stopped, Throttled
 from helpers.localaws.runtime.model import Result
 from helpers.localaws.settings import MOST_AT_ONCE
 
-FUNCTION = SimpleNamespace(function_name="f", reserved_concurrency=None, dead_letter_arn=None)
+FUNCTION = SimpleNamespace(
+    function_name="f",
+    function_arn="arn:aws:lambda:us-east-1:123456789012:function:f",
+    reserved_concurrency=None,
+    dead_letter_arn=None,
+)
 
 
 class Fault(Exception):

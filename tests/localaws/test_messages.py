@@ -592,7 +592,7 @@ def delete_queue(name):
 def grow_old(name):
     now = messages.now_ms
     messages.now_ms = lambda: now() + 60_000
-    housekeeping.drop_old_messages()
+    housekeeping.look_at_queues()
     messages.now_ms = now
 
 fill("first", 3)
@@ -623,7 +623,7 @@ def test_a_queue_at_which_nobody_looks_drops_what_is_too_old(backend, clock):
     queue = backend.create_queue("q", MessageRetentionPeriod="60")
     backend.send_message("q", "m")
     clock.forward(61)
-    housekeeping.drop_old_messages()
+    housekeeping.look_at_queues()
     assert queue.store._messages == {}
 
 

@@ -180,6 +180,7 @@ def make_poller(monkeypatch) -> Callable[[Any], Poller]:
             function_response_types=[],
             batch_size=10,
             max_batch_window=0,
+            metrics=None,
         )
         made = Poller(backend, mapping)
         for thread in threading.enumerate():
@@ -199,7 +200,7 @@ def queue_hiding_for(seconds: int) -> Any:
     deleted = []
     return SimpleNamespace(
         deleted=deleted,
-        delete=lambda message: deleted.append(message.id),
+        delete=lambda message: deleted.append(message.id) or True,
         is_deleted=False,
         fifo_queue=False,
         visibility_timeout=seconds,

@@ -38,6 +38,7 @@ LARGEST_OF_OTHERS = 16 * MIB
 EVENT_PATHS = ("/invocations", "/invoke-async", "/invoke-async/")
 SMALL_BODY = 4_096
 SUSPICIOUS = ("400", "404", "405", "501")
+MODELS = {"monitoring": "cloudwatch"}  # whose name is not the one that calls are signed with
 NO_SUCH_PATH = Fault(
     "",
     "AccessDeniedException",
@@ -214,7 +215,7 @@ def fault_of_missing(environ: dict[str, Any], service: str) -> Fault | None:
 def find_operation(service: str, name: str) -> OperationModel | None:
     """An operation of a service as botocore knows it."""
     try:
-        return get_service_model(service).operation_model(name)
+        return get_service_model(MODELS.get(service, service)).operation_model(name)
     except (UnknownServiceError, OperationNotFoundError):
         return None
 
@@ -223,6 +224,6 @@ def find_operation(service: str, name: str) -> OperationModel | None:
 def is_known(service: str) -> bool:
     """Whether botocore knows the service by the name that its calls are signed with."""
     try:
-        return bool(get_service_model(service))
+        return bool(get_service_model(MODELS.get(service, service)))
     except UnknownServiceError:
         return False

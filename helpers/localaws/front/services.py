@@ -13,6 +13,7 @@ from helpers.localaws.front.access import Caller
 from helpers.localaws.front.protocols import Answer
 from helpers.localaws.functions import answers as function_answers
 from helpers.localaws.logs import backend as logs_api
+from helpers.localaws.metrics import answers as metrics_api
 from helpers.localaws.permissions import execution_roles
 from helpers.localaws.queues import backend as sqs
 from helpers.localaws.runtime.executor import Executor
@@ -31,6 +32,7 @@ class Services:
         )
         sqs.install()
         logs_api.install()
+        metrics_api.install()
         function_answers.install(self._executor)
 
     @staticmethod

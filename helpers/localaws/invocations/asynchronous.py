@@ -19,6 +19,7 @@ from typing import Any
 from moto.awslambda.exceptions import UnknownFunctionException
 
 from helpers.localaws.invocations.destinations import Destinations, Queues, make_outcome_record
+from helpers.localaws.metrics.services import FunctionMetrics
 from helpers.localaws.runtime.alarms import Alarms
 from helpers.localaws.runtime.executor import Stopped, Throttled
 from helpers.localaws.runtime.kept_function import FindFunction, KeptFunction
@@ -44,6 +45,15 @@ class Event:
     throttles: int = 0
     skipped_s: float = 0.0  # of pauses that were made shorter than Lambda's
     result: Result | None = None
+
+    @property
+    def age_s(self) -> float:
+        """As if nobody had made the pauses shorter."""
+        return time.monotonic() - self.came_at + self.skipped_s
+
+    @property
+    def metrics(self) -> FunctionMetrics:
+        return FunctionMetrics.of(self.function.function_arn, self.qualifier)
 
 
 @functools.cache
@@ -97,7 +107,9 @@ class AsynchronousInvocations:
     def submit(
         self, function: KeptFunction, event: bytes, request_id: str, qualifier: str | None
     ) -> None:
-        self._later(0.0, self._attempt, Event(function, qualifier, event, request_id))
+        made = Event(function, qualifier, event, request_id)
+        made.metrics.event_received()
+        self._later(0.0, self._attempt, made)
 
     def _attempt(self, event: Event) -> None:
         """Run an event once, and see what is to become of it.
@@ -124,7 +136,9 @@ class AsynchronousInvocations:
         if function.reserved_concurrency is not None and not int(function.reserved_concurrency):
             self._end(event, "ZeroReservedConcurrency")
             return
+        age_s = event.age_s
         event.result = self._run_now(function, event.payload, event.request_id, event.qualifier)
+        event.metrics.event_age(age_s)
         event.invocations += 1
         if event.result.error is None:
             self._end(event, "Success")
@@ -145,8 +159,7 @@ class AsynchronousInvocations:
         `skipped_s`: the part of the pause that nobody waits for.
         """
         limit_s = self._settings(event).get("MaximumEventAgeInSeconds", MAX_AGE_S)
-        age_s = time.monotonic() - event.came_at + event.skipped_s
-        if age_s + pause_s >= limit_s:
+        if event.age_s + pause_s >= limit_s:
             self._end(event, "EventAgeExceeded")
         else:
             event.skipped_s += skipped_s
@@ -160,6 +173,8 @@ class AsynchronousInvocations:
 
         When one of them cannot be told, the other one still is.
         """
+        if condition != "Success":
+            event.metrics.event_dropped()
         for tell in (self._tell_destination, self._tell_dead_letter_queue):
             try:
                 tell(event, condition)
@@ -179,10 +194,13 @@ class AsynchronousInvocations:
                 event.invocations,
                 event.result,
             )
-            self._destinations.deliver(event.function, arn, record)
+            if not self._destinations.deliver(event.function, arn, record):
+                event.metrics.destination_failed()
 
     def _tell_dead_letter_queue(self, event: Event, condition: str) -> None:
         if condition != "Success" and event.function.dead_letter_arn:
-            self._destinations.dead_letter(
+            told = self._destinations.dead_letter(
                 event.function, event.payload, event.request_id, event.result
             )
+            if not told:
+                event.metrics.dead_letter_failed()

@@ -87,41 +87,47 @@ class Destinations:
         self._find_function = find_function
         self._submit = submit
 
-    def deliver(self, function: KeptFunction, arn: str, record: dict[str, Any]) -> None:
-        """Send a record to a queue or a function."""
+    def deliver(self, function: KeptFunction, arn: str, record: dict[str, Any]) -> bool:
+        """Send a record to a queue or a function. Tells whether it got there."""
         text = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
         if arns.service(arn) == "sqs":
-            self._send(function, arn, text, {})
-        elif arns.service(arn) == "lambda" and allows(function, "lambda:InvokeFunction", arn):
+            return self._send(function, arn, text, {})
+        if arns.service(arn) == "lambda" and allows(function, "lambda:InvokeFunction", arn):
             try:
                 target = self._find_function(arn)
             except UnknownFunctionException:
-                return  # it was deleted: nobody hears of that either
+                return False  # it was deleted
             self._submit(target, text.encode(), str(uuid.uuid4()), None)
+            return True
+        return False
 
     def dead_letter(
         self, function: KeptFunction, event: bytes, request_id: str, result: Result | None
-    ) -> None:
-        """Send an event that failed for good to the function's dead-letter queue (LS-100)."""
+    ) -> bool:
+        """Send an event that failed for good to the function's dead-letter queue (LS-100).
+
+        Tells whether it got there.
+        """
         attributes = {"RequestID": {"DataType": "String", "StringValue": request_id}}
         if result is not None:
             message = json.loads(result.payload).get("errorMessage") or "unknown"
             attributes["ErrorCode"] = {"DataType": "Number", "StringValue": "200"}
             attributes["ErrorMessage"] = {"DataType": "String", "StringValue": message}
-        self._send(function, function.dead_letter_arn or "", event.decode(), attributes)
+        return self._send(function, function.dead_letter_arn or "", event.decode(), attributes)
 
     def _send(
         self, function: KeptFunction, arn: str, body: str, attributes: dict[str, Any]
-    ) -> None:
+    ) -> bool:
         queues = self._queues()
         queue = queues.queue_by_arn(arn)
         if queue is None or not allows(function, "sqs:SendMessage", arn):
-            return
+            return False
         trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": make_trace_id()}}
         try:
             queues.send_message(queue.name, body, attributes, system_attributes=trace)
         except SQSException:
-            pass  # too large for the queue, or the queue is a FIFO queue
+            return False  # too large for the queue, or the queue is a FIFO queue
+        return True
 
 
 def allows(function: KeptFunction, action: str, arn: str) -> bool:

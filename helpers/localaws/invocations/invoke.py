@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from moto.awslambda.exceptions import UnknownFunctionException
 
 from helpers.localaws.common.errors import conflict, not_found
-from helpers.localaws.runtime.executor import Executor
+from helpers.localaws.metrics.services import FunctionMetrics, Invoked
+from helpers.localaws.runtime.executor import Executor, Throttled
 from helpers.localaws.runtime.kept_function import FindFunction, KeptFunction
 from helpers.localaws.runtime.model import Invocation, Result
 
@@ -45,4 +48,14 @@ class Invocations:
             arn += ":$LATEST"
         reserved = function.reserved_concurrency
         invocation = Invocation(function.for_executor(), event, request_id, arn, headers or {})
-        return self._executor.invoke(invocation, None if reserved is None else int(reserved))
+        counted = FunctionMetrics.of(function.function_arn, qualifier)
+        began_s = time.time()
+        try:
+            result = self._executor.invoke(
+                invocation, None if reserved is None else int(reserved), counted.began
+            )
+        except Throttled:
+            counted.throttled()
+            raise
+        counted.ended(Invoked(began_s, result.duration_ms, result.error is not None))
+        return result

@@ -21,6 +21,7 @@ from helpers.localaws.common import arns
 from helpers.localaws.common.clean_refusals import CleanRefusals
 from helpers.localaws.common.moto_patches import put_in_place, replace
 from helpers.localaws.logs.insights import Insights
+from helpers.localaws.metrics.recording import record_lines
 from helpers.localaws.queues.message_store import now_ms
 
 NO_STREAM = "The specified log stream does not exist."
@@ -98,7 +99,9 @@ class Backend(moto_logs.LogsBackend):
         self, log_group_name: str, log_stream_name: str, log_events: list[dict[str, Any]]
     ) -> tuple[str, dict[str, Any]]:
         with self._lock:
-            return super().put_log_events(log_group_name, log_stream_name, log_events)
+            answer = super().put_log_events(log_group_name, log_stream_name, log_events)
+        record_lines(self.account_id, self.region_name, [each["message"] for each in log_events])
+        return answer
 
     def create_log_group(
         self, log_group_name: str, tags: dict[str, str], **named: Any

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from moto.logs.models import logs_backends
 
+from helpers.localaws.metrics.recording import record_lines
+
 TAIL_BYTES = 4096  # of LogType=Tail
 MAX_EVENT_BYTES = 1_048_576  # PutLogEvents in the CloudWatch Logs API reference
 
@@ -42,6 +44,7 @@ class LogStream:
     def __init__(self, function: Logged, may_write: Callable[[], bool]) -> None:
         self.group = function.log_group
         self.name = stream_name(function)
+        self._account, self._region = function.account, function.region
         self._backend = logs_backends[function.account][function.region]
         self._ask = may_write
         self._may_write = False
@@ -59,6 +62,7 @@ class LogStream:
         self._tail = (self._tail + line.encode())[-TAIL_BYTES:]
         if self._may_write:
             self._backend.write(self.group, self.name, text)
+            record_lines(self._account, self._region, [text])
 
     def printed(self, data: bytes) -> None:
         """What a function printed: an event for each line that is complete and not blank."""

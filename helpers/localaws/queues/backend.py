@@ -27,6 +27,8 @@ from moto.sqs.exceptions import (
 
 from helpers.localaws.common import arns
 from helpers.localaws.common.moto_patches import put_in_place
+from helpers.localaws.metrics.services import QueueMetrics
+from helpers.localaws.metrics.store import store_of
 from helpers.localaws.queues import housekeeping
 from helpers.localaws.queues import refusals as rules
 from helpers.localaws.queues.answers import Responses
@@ -66,6 +68,7 @@ class Queue(Untracked, moto_sqs.Queue):
         super().__init__(name, region, account_id, **attributes)
         self.created_timestamp = int(self.created_timestamp)
         self.store = MessageStore(self.queue_arn, self.fifo_queue)
+        self.metrics = QueueMetrics(store_of(account_id, region), name)
 
     def _set_attributes(self, attributes: dict[str, Any], now: float | None = None) -> None:
         if "Policy" not in attributes and hasattr(self, "_policy_json"):
@@ -116,9 +119,22 @@ class Queue(Untracked, moto_sqs.Queue):
         """How many message groups of a FIFO queue have messages, seen or not."""
         return self.store.lanes()
 
+    def sample(self) -> None:
+        """Note for its metrics how many messages there are now, and how old the oldest one is."""
+        now = now_ms()
+        age_s = self.store.age_of_oldest_ms(now) / 1000
+        self.metrics.sample(self.counts(), float(round(age_s)), now / 1000)
+
     def delete(self, message: Message) -> bool:
         """Delete a received message. False when a FIFO queue no longer honours its handle."""
-        return self.store.delete(message.id, message.approximate_receive_count)
+        return self.delete_as(message.id, message.approximate_receive_count)
+
+    def delete_as(self, message_id: str, receive_count: int) -> bool:
+        """The same for a message that was received so many times, with that handle."""
+        deleted = self.store.delete(message_id, receive_count)
+        if deleted:
+            self.metrics.deleted()
+        return deleted
 
     def show(self, message: Message) -> bool:
         """Make a received message visible again. False when there is nothing to change."""
@@ -137,6 +153,8 @@ class Queue(Untracked, moto_sqs.Queue):
         while this waits for a message count at once. `give_up()` ends a wait.
         """
         found = self.store.receive(count, wait_s, lambda: self._settings(visibility_s), give_up)
+        if found:
+            self.metrics.received(len(found))
         return cast("list[Message]", found)  # which is what was put in
 
     def _settings(self, visibility_s: int | None) -> Settings:
@@ -314,9 +332,11 @@ class Backend(moto_sqs.SQSBackend):
             key = (scope, message.deduplication_id)
             delay_s = queue.delay_seconds
         try:
-            queue.store.add(message, delay_s, key)
+            is_new = queue.store.add(message, delay_s, key)
         except Closed:
             raise QueueDoesNotExist() from None
+        if is_new:
+            queue.metrics.sent(rules.message_size(message.body, message.message_attributes))
 
     def send_batch(
         self, queue: Queue, entries: list[dict[str, Any]]
@@ -358,6 +378,8 @@ class Backend(moto_sqs.SQSBackend):
     ) -> list[Message]:
         """Received messages with those of their attributes that are named."""
         messages = queue.receive(count, wait_s, visibility_s, give_up)
+        if not messages:
+            queue.metrics.received(0)
         names = ["All"] if "*" in (message_attribute_names or []) else message_attribute_names
         for message in messages:
             moto_sqs._filter_message_attributes(message, names or [])
@@ -365,7 +387,7 @@ class Backend(moto_sqs.SQSBackend):
 
     def delete_message(self, queue_name: str, receipt_handle: str) -> None:
         queue = self.get_queue(queue_name)
-        if not queue.store.delete(*self._read_handle(queue, receipt_handle)):
+        if not queue.delete_as(*self._read_handle(queue, receipt_handle)):
             raise InvalidParameterValue(
                 f"Value {receipt_handle} for parameter ReceiptHandle is invalid. "
                 "Reason: The receipt handle has expired."

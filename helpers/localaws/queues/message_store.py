@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 WINDOW_MS = 5 * 60 * 1000  # of FIFO deduplication
+TOO_OFTEN = 3  # a message of a standard queue that was received so often has no age any more
 MOST_NOTES, FEW = 4, 100  # timers and arrivals for each message, before they are tidied
 ASK_EVERY_S = 1.0  # whoever waits for a message is asked so often whether he still does
 
@@ -81,6 +82,8 @@ class StoredMessage(Protocol):
     due: int  # when it is shown next, in ms since the epoch
     timer: int  # which note of the timers is its last one
     arrival: int  # which note of the arrivals is its own
+    entered: int  # when it came into this queue, in ms since the epoch
+    receives_before: int  # its receive count then: of a dead letter, that in the other queue
 
 
 class Closed(Exception):
@@ -135,24 +138,25 @@ class MessageStore:
 
     def add(
         self, message: StoredMessage, delay_s: int = 0, key: tuple[str, str] | None = None
-    ) -> None:
+    ) -> bool:
         """Put a message at the end of its lane, visible after `delay_s` seconds.
 
         In a FIFO queue it gets the next sequence number. `key` is for deduplication: a message
         whose key was sent in the last five minutes is put nowhere, and gets the id and the
-        number of the first one. Raises Closed when the queue was deleted.
+        number of the first one; False then. Raises Closed when the queue was deleted.
         """
         with self._changed:
             if self.closed:
                 raise Closed(self.queue_arn)
             if key is not None and self._is_duplicate(message, key):
-                return
+                return False
             if self.fifo:
                 message.sequence_number = str(next(_sequence_numbers))
             if key is not None:
                 self._sent[key] = Sent(now_ms(), message.id, message.sequence_number)
             message.state, message.due, message.timer = None, 0, 0
-            message.arrival = next(self._tickets)
+            message.arrival, message.entered = next(self._tickets), now_ms()
+            message.receives_before = message.approximate_receive_count
             self._messages[message.id] = message
             self._lanes.setdefault(self._lane_of(message), OrderedDict())[message.id] = message
             heapq.heappush(self._arrivals, (message.sent_timestamp, message.arrival, message.id))
@@ -161,6 +165,7 @@ class MessageStore:
             else:
                 self._show(message)
             self._changed.notify_all()
+            return True
 
     def _is_duplicate(self, message: StoredMessage, key: tuple[str, str]) -> bool:
         self._forget_sent(now_ms())
@@ -192,6 +197,20 @@ class MessageStore:
         with self._changed:
             self._advance(now_ms(), retention_s)
             return dict(self._counts)
+
+    def age_of_oldest_ms(self, now: int) -> int:
+        """How long the oldest message has been in this queue; 0 without one.
+
+        Of a standard queue those do not count that were received three times or more: AWS moves
+        them to its back. A dead letter's age begins when it came here (SQS Developer Guide,
+        "Available CloudWatch metrics for Amazon SQS").
+        """
+        with self._changed:
+            for message in self._messages.values():
+                receives = message.approximate_receive_count - message.receives_before
+                if self.fifo or receives < TOO_OFTEN:
+                    return max(now - message.entered, 0)
+        return 0
 
     def lanes(self) -> int:
         """How many lanes have messages, whether these are ready, hidden or delayed."""

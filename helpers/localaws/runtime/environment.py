@@ -111,9 +111,9 @@ class Environment:
         report = Report(request_id, duration_ms, self._max_memory(), init_ms)
         if failure is None:
             self._platform.report(report)
-            return Result(payload, None, self._log.tail())
+            return Result(payload, None, self._log.tail(), duration_ms)
         self._platform.report(replace(report, status=failure.status, error_type=failure.error_type))
-        return Result(failure.payload, "Unhandled", self._log.tail())
+        return Result(failure.payload, "Unhandled", self._log.tail(), duration_ms)
 
     def _make_ready(self, request_id: str) -> float | None:
         """The init phase of a new environment: its duration in ms if it succeeds.

@@ -75,15 +75,21 @@ class Executor:
         self._alarms.set(SWEEP_EVERY_S, self._sweep)
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
-    def invoke(self, invocation: Invocation, reserved: int | None = None) -> Result:
+    def invoke(
+        self,
+        invocation: Invocation,
+        reserved: int | None = None,
+        begun: Callable[[int, int], None] = lambda of_function, of_all: None,
+    ) -> Result:
         """Invoke a function and wait for its answer.
 
-        `reserved` is the function's reserved concurrency. Raises Throttled when that, or
+        `reserved` is the function's reserved concurrency. `begun` is told how many invocations
+        of the function, and of all, run then, this one too. Raises Throttled when the reserved, or
         the account's concurrency, is used up. Whatever else is raised, from a package that
         cannot be unpacked to a fault of ours: the environment is thrown away, for its worker
         may still hold an answer that belongs to nobody else.
         """
-        environment = self._lease(invocation.function, reserved)
+        environment = self._lease(invocation.function, reserved, begun)
         try:
             result = environment.invoke(invocation)
         except BaseException:
@@ -92,7 +98,9 @@ class Executor:
         self._release(environment, reusable=True)
         return result
 
-    def _lease(self, function: FunctionVersion, reserved: int | None) -> Environment:
+    def _lease(
+        self, function: FunctionVersion, reserved: int | None, begun: Callable[[int, int], None]
+    ) -> Environment:
         with self._lock:
             if self._stopped:
                 raise Stopped
@@ -101,10 +109,12 @@ class Executor:
             if self._running.total() >= MOST_AT_ONCE:
                 raise Throttled("ConcurrentInvocationLimitExceeded")
             self._running[function.unqualified_arn] += 1
+            running = self._running[function.unqualified_arn], self._running.total()
             retired = self._use_revision(function)
             idle = self._idle[function.arn]
             environment = idle.pop() if idle else None
         try:
+            begun(*running)
             self._end(retired)
             return environment or self._new_environment(function)
         except BaseException:

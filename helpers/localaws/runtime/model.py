@@ -51,11 +51,15 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Result:
-    """How an invocation ended. `error` is the value of FunctionError, if any."""
+    """How an invocation ended. `error` is the value of FunctionError, if any.
+
+    `duration_ms`: as its REPORT line says it, without the init.
+    """
 
     payload: bytes
     error: str | None = None
     log_tail: bytes = b""
+    duration_ms: float = 0.0
 
 
 @dataclass(frozen=True)

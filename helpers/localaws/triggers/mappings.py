@@ -27,6 +27,12 @@ from helpers.localaws.triggers.filters import is_valid_pattern
 from helpers.localaws.triggers.poller import Poller
 
 TRANSITION_S = 1.0  # AWS needs some seconds, up to a minute
+ATTRIBUTES = {  # in which an update changes what it gives
+    "BatchSize": "batch_size",
+    "MaximumBatchingWindowInSeconds": "max_batch_window",
+    "FunctionResponseTypes": "function_response_types",
+    "MetricsConfig": "metrics",
+}
 ECHOED = (
     "FilterCriteria",
     "ScalingConfig",
@@ -270,14 +276,11 @@ def apply_settings(mapping: Mapping, spec: dict[str, Any]) -> None:
     if "Enabled" in spec and spec["Enabled"] != mapping.enabled:
         state = "Enabling" if spec["Enabled"] else "Disabling"
         mapping.enabled = spec["Enabled"]
-    if "BatchSize" in spec:
-        mapping.batch_size = spec["BatchSize"]
-    if "MaximumBatchingWindowInSeconds" in spec:
-        mapping.max_batch_window = spec["MaximumBatchingWindowInSeconds"]
+    for name, attribute in ATTRIBUTES.items():
+        if name in spec:
+            setattr(mapping, attribute, spec[name])
     if "FilterCriteria" in spec:
         mapping.filter_criteria = without_empty_filters(spec["FilterCriteria"])
-    if "FunctionResponseTypes" in spec:
-        mapping.function_response_types = spec["FunctionResponseTypes"]
     if "ScalingConfig" in spec:
         mapping.scaling_config = spec["ScalingConfig"] or None
     mapping.last_modified = time.time()

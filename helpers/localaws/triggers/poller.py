@@ -19,6 +19,8 @@ from typing import Any, NamedTuple, Protocol
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
+from helpers.localaws.metrics.services import MappingMetrics
+from helpers.localaws.metrics.store import store_of
 from helpers.localaws.permissions.roles import Role
 from helpers.localaws.queues.backend import Queue
 from helpers.localaws.queues.message import Message
@@ -33,6 +35,7 @@ from helpers.localaws.triggers.places import Places
 from helpers.localaws.triggers.scaling import Limits
 
 LONG_POLL_S = 1.0  # after this long the role, the function and the queue are looked at again
+LOOKS_A_RECEIVE = 4  # that find nothing, to what AWS counts: five pollers ask for 20 s each
 PAUSE_S = 0.5  # when there is no queue, function or permission to work with
 MAX_EVENT_BYTES = 6 * 2**20
 MARGIN_MS = 50
@@ -48,6 +51,7 @@ class Polled(Protocol):
     batch_size: int
     max_batch_window: int  # in s
     scaling_config: dict[str, int] | None
+    metrics: dict[str, Any] | None  # MetricsConfig
     function_response_types: list[str] | None
 
     @property
@@ -83,6 +87,7 @@ class Poller:
         self._most = most_concurrency()
         self._places = Places(self._limits, self._is_backlog)
         self._obstacle = ""
+        self._empty_looks = 0
         self._pool = ThreadPoolExecutor(self._most, f"mapping-{mapping.uuid[:8]}")
         threading.Thread(target=self._run, name=f"poller-{mapping.uuid[:8]}", daemon=True).start()
 
@@ -177,6 +182,8 @@ class Poller:
         """
         mapping = self._mapping
         batch = self._receive(queue, mapping.batch_size, LONG_POLL_S)
+        if not batch:
+            self._count_empty(queue)
         leaves_ms = min([now_ms() + mapping.max_batch_window * 1000, *map(time_of_leaving, batch)])
         while batch and len(batch) < mapping.batch_size and not self._to_stop(queue):
             left_ms = leaves_ms - now_ms()
@@ -185,7 +192,19 @@ class Poller:
             more = self._receive(queue, mapping.batch_size - len(batch), left_ms / 1000)
             leaves_ms = min([leaves_ms, *map(time_of_leaving, more)])
             batch += more
+        self._count(queue, "Polled", len(batch))
         return batch
+
+    def _count_empty(self, queue: Queue) -> None:
+        self._empty_looks = (self._empty_looks + 1) % LOOKS_A_RECEIVE
+        if not self._empty_looks:
+            queue.metrics.received(0)
+
+    def _count(self, queue: Queue, what: str, events: int) -> None:
+        """Count events for the mapping's own metrics, if they are switched on."""
+        if "EventCount" in (self._mapping.metrics or {}).get("Metrics", []):
+            store = store_of(queue.account_id, queue.region)
+            MappingMetrics(store, self._mapping.uuid).count(what, events)
 
     def _receive(self, queue: Queue, count: int, wait_s: float) -> list[Message]:
         return queue.receive(count, wait_s, give_up=lambda: self._to_stop(queue))
@@ -203,6 +222,7 @@ class Poller:
                 passed.append(Delivery(message, encode_record(record)))
             else:
                 others.append(message)
+        self._count(queue, "FilteredOut", len(others))
         self._delete(queue, function, others)
         return passed
 
@@ -234,11 +254,14 @@ class Poller:
             return False
         event = make_event([delivery.record for delivery in part])
         result = self._invoke(function, event, visible_again_ms(part))
+        self._count(queue, "Invoked", 0 if result is None else len(part))
         if result is None or result.error is not None:
+            self._count(queue, "FailedInvoke", len(part))
             return False
         failed = self._reported(result.payload, {each.message.id for each in part})
+        self._count(queue, "FailedInvoke", len(failed))
         done = [each.message for each in part if each.message.id not in failed]
-        self._delete(queue, function, done)
+        self._count(queue, "Deleted", self._delete(queue, function, done))
         return not failed
 
     def _invoke(self, function: Any, event: bytes, until_ms: int) -> Result | None:
@@ -277,11 +300,14 @@ class Poller:
     def _reported(self, payload: bytes, ids: set[str]) -> set[str]:
         return failed_ids(payload, ids) if self._reports else set()
 
-    def _delete(self, queue: Queue, function: Any, messages: list[Message]) -> None:
-        """Delete messages, if the function's role allows it; else they come back."""
-        if messages and self._may("Delete", function, queue):
-            for message in messages:
-                queue.delete(message)
+    def _delete(self, queue: Queue, function: Any, messages: list[Message]) -> int:
+        """Delete messages, if the function's role allows it; else they come back.
+
+        How many are deleted.
+        """
+        if not messages or not self._may("Delete", function, queue):
+            return 0
+        return sum(queue.delete(message) for message in messages)
 
 
 def visible_again_ms(part: list[Delivery]) -> int:
