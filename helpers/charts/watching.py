@@ -42,8 +42,11 @@ def alarm_states(
     step = -max(*points, threshold, 1) * 0.22
     for place, rule in enumerate(rules, start=1):
         for minute, alarm in zip(minutes, in_alarm(above, *rule), strict=True):
-            look = {"color": ORANGE, "hatch": "//"} if alarm else {"color": "white"}
-            axes.bar(minute, -step * 0.7, bottom=step * place, width=0.96, **look, **EDGE)
+            colour, hatch = (ORANGE, "//") if alarm else ("white", "")
+            axes.bar(
+                minute, -step * 0.7, bottom=step * place, width=0.96, color=colour, hatch=hatch,
+                **EDGE,
+            )  # fmt: skip
         axes.annotate(
             f"{rule[0]} of {rule[1]} ", (0, step * (place - 0.35)),
             xycoords=("axes fraction", "data"), ha="right", va="center",
