@@ -109,11 +109,6 @@ def test_json_calls(service, target, parameters, action, resource) -> None:
         ("GetMetricData", {}, "*"),
         ("PutMetricAlarm", {"AlarmName": "a"}, f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:a"),
         ("DeleteAlarms", {"AlarmNames": ["a"]}, f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:a"),
-        (
-            "DeleteAlarms",
-            {"AlarmNames": ["a", "b"]},
-            f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:*",
-        ),
         ("ListTagsForResource", {"ResourceARN": "arn:x"}, "arn:x"),
     ],
 )

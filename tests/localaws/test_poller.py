@@ -154,7 +154,7 @@ class Invoked:
             raise UnknownFunctionException("f")
         return self.function
 
-    def run(self, _function: Any, event: bytes, _request_id: str) -> Any:
+    def run(self, _function: Any, event: bytes, *_others: Any) -> Any:
         self.events.append(event)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):

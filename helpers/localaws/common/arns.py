@@ -59,14 +59,6 @@ def of_role(account: str, name: str, path: str = "/") -> str:
     return f"arn:aws:iam::{account}:role{path}{name}"
 
 
-def of_alarm(region: str, account: str, name: str) -> str:
-    """
-    >>> of_alarm("eu-west-1", "123456789012", "dead")
-    'arn:aws:cloudwatch:eu-west-1:123456789012:alarm:dead'
-    """
-    return f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"
-
-
 def of_table(region: str, account: str, name: str) -> str:
     """The ARN of a DynamoDB table.
 
@@ -74,6 +66,23 @@ def of_table(region: str, account: str, name: str) -> str:
     'arn:aws:dynamodb:eu-west-1:123456789012:table/seen'
     """
     return f"arn:aws:dynamodb:{region}:{account}:table/{name}"
+
+
+def of_alarm(region: str, account: str, name: str) -> str:
+    """
+    >>> of_alarm("eu-west-1", "123456789012", "dead letters")
+    'arn:aws:cloudwatch:eu-west-1:123456789012:alarm:dead letters'
+    """
+    return f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"
+
+
+def of_dashboard(account: str, name: str) -> str:
+    """The ARN of a dashboard, which is of no region.
+
+    >>> of_dashboard("123456789012", "orders")
+    'arn:aws:cloudwatch::123456789012:dashboard/orders'
+    """
+    return f"arn:aws:cloudwatch::{account}:dashboard/{name}"
 
 
 def qualified(function: str, qualifier: str | None) -> str:

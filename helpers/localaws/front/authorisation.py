@@ -146,17 +146,6 @@ def log_stream(call: Call, parameters: dict[str, Any]) -> str:
     return arns.of_log_stream(call.region, call.account, name, stream)
 
 
-def alarm(call: Call, parameters: dict[str, Any]) -> str:
-    """An alarm; those that a call names with others are judged as all. Metrics have no ARN."""
-    if parameters.get("ResourceARN"):
-        return str(parameters["ResourceARN"])
-    given = [parameters.get("AlarmName", ""), *parameters.get("AlarmNames", [])]
-    named = [name for name in given if name]
-    if not named:
-        return "*"
-    return arns.of_alarm(call.region, call.account, named[0] if len(named) == 1 else "*")
-
-
 def table(call: Call, parameters: dict[str, Any]) -> str | None:
     """A DynamoDB table, which may be named by its ARN, or an index of one.
 
@@ -168,6 +157,17 @@ def table(call: Call, parameters: dict[str, Any]) -> str | None:
     arn = name if arns.is_arn(name) else arns.of_table(call.region, call.account, name)
     index = parameters.get("IndexName")
     return f"{arn}/index/{index}" if index else arn
+
+
+def alarm_or_dashboard(call: Call, parameters: dict[str, Any]) -> str:
+    """An alarm, the first of several, or a dashboard; all for metrics, which have no ARN."""
+    if parameters.get("ResourceARN"):
+        return str(parameters["ResourceARN"])
+    dashboard = next(iter(parameters.get("DashboardNames") or []), parameters.get("DashboardName"))
+    if dashboard:
+        return arns.of_dashboard(call.account, dashboard)
+    alarm = next(iter(parameters.get("AlarmNames") or []), parameters.get("AlarmName"))
+    return arns.of_alarm(call.region, call.account, alarm) if alarm else "*"
 
 
 def role_or_other(call: Call, parameters: dict[str, Any]) -> str | None:
@@ -185,7 +185,7 @@ RESOURCES: dict[str, Callable[[Call, dict[str, Any]], str | None]] = {
     "sqs": queue,
     "lambda": function_or_mapping,
     "logs": log_stream,
-    "monitoring": alarm,
+    "monitoring": alarm_or_dashboard,
     "iam": role_or_other,
     "dynamodb": table,
     "sts": lambda _call, parameters: parameters.get("RoleArn", "*"),

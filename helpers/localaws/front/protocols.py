@@ -20,7 +20,13 @@ from werkzeug.exceptions import NotFound
 
 BODY = "localaws.body"  # in a request's environ: the body, once it has been read
 FORM = "application/x-www-form-urlencoded"
-TARGETS = {"AmazonSQS": "sqs", "Logs_20140328": "logs", "DynamoDB_20120810": "dynamodb"}
+TARGETS = {
+    "AmazonSQS": "sqs",
+    "Logs_20140328": "logs",
+    "DynamoDB_20120810": "dynamodb",
+    "GraniteServiceVersion20100801": "monitoring",
+}
+QUERY_COMPATIBLE = ("sqs", "monitoring")  # whose JSON has the codes of the query protocol too
 XML_OVER_REST = ("s3", "s3control", "route53", "cloudfront")
 # Calls of Lambda that name in their body what the caller must be allowed to use.
 WITH_BODY = (
@@ -33,6 +39,7 @@ NAMESPACES = {
     "sqs": "http://queue.amazonaws.com/doc/2012-11-05/",
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
+    "monitoring": "http://monitoring.amazonaws.com/doc/2010-08-01/",
 }
 REASONS = {
     200: "OK",
@@ -171,7 +178,7 @@ def error_answer(environ: dict[str, Any], service: str, fault: Fault) -> Answer:
         code = f"com.amazon.coral.service#{fault.json_code}"
         key = "Message" if fault.json_code == "AccessDeniedException" else "message"
         text = json.dumps({"__type": code, **({key: fault.message} if fault.message else {})})
-        if service == "sqs":
+        if service in QUERY_COMPATIBLE:
             headers["Content-Type"] = "application/x-amz-json-1.0"
             headers["x-amzn-query-error"] = f"{fault.query_code};Sender"
         else:

@@ -19,7 +19,7 @@ from typing import Any
 from moto.awslambda.exceptions import UnknownFunctionException
 
 from helpers.localaws.invocations.destinations import Destinations, Queues, make_outcome_record
-from helpers.localaws.metrics.services import FunctionMetrics
+from helpers.localaws.metrics.services import FunctionMetrics, of_function
 from helpers.localaws.runtime.alarms import Alarms
 from helpers.localaws.runtime.executor import Stopped, Throttled
 from helpers.localaws.runtime.kept_function import FindFunction, KeptFunction
@@ -53,7 +53,7 @@ class Event:
 
     @property
     def metrics(self) -> FunctionMetrics:
-        return FunctionMetrics.of(self.function.function_arn, self.qualifier)
+        return of_function(self.function.function_arn, self.qualifier)
 
 
 @functools.cache

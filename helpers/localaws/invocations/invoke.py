@@ -7,7 +7,7 @@ import time
 from moto.awslambda.exceptions import UnknownFunctionException
 
 from helpers.localaws.common.errors import conflict, not_found
-from helpers.localaws.metrics.services import FunctionMetrics, Invoked
+from helpers.localaws.metrics.services import Invoked, of_function
 from helpers.localaws.runtime.executor import Executor, Throttled
 from helpers.localaws.runtime.kept_function import FindFunction, KeptFunction
 from helpers.localaws.runtime.model import Invocation, Result
@@ -48,7 +48,7 @@ class Invocations:
             arn += ":$LATEST"
         reserved = function.reserved_concurrency
         invocation = Invocation(function.for_executor(), event, request_id, arn, headers or {})
-        counted = FunctionMetrics.of(function.function_arn, qualifier)
+        counted = of_function(function.function_arn, qualifier)
         began_s = time.time()
         try:
             result = self._executor.invoke(

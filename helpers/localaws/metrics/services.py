@@ -8,10 +8,11 @@ began; what is counted of it is 0 as well as 1.
 from __future__ import annotations
 
 import functools
+import time
 from typing import NamedTuple
 
 from helpers.localaws.common import arns
-from helpers.localaws.metrics.store import Metric, Store, make_metric, store_of
+from helpers.localaws.metrics.store import Key, Metric, Store, make_metric, store_of
 
 SQS, LAMBDA = "AWS/SQS", "AWS/Lambda"
 COUNT, BYTES, SECONDS, MILLISECONDS = "Count", "Bytes", "Seconds", "Milliseconds"
@@ -42,8 +43,9 @@ class QueueMetrics:
         return Metric(SQS, name, self._dimensions)
 
     def sent(self, size_bytes: int) -> None:
-        self._store.add(self._sent, COUNT, 1.0)
-        self._store.add(self._size, BYTES, float(size_bytes))
+        self._store.add_all(
+            (((self._sent, COUNT), 1.0), ((self._size, BYTES), float(size_bytes))), time.time()
+        )
 
     def received(self, count: int) -> None:
         """A call of ReceiveMessage brought so many messages."""
@@ -80,56 +82,65 @@ class FunctionMetrics:
 
     def __init__(self, store: Store, name: str, qualifier: str | None) -> None:
         resource = f"{name}:{qualifier}" if qualifier else name
-        function = ("FunctionName", name)
+        self._function = (("FunctionName", name),)
+        self._resource = (*self._function, ("Resource", resource))
         self._store = store
-        self._of_name = (function,)
-        self._all = ((), (function,), (function, ("Resource", resource)))
+        self._concurrency = [
+            (Metric(LAMBDA, "ConcurrentExecutions", dimensions), COUNT)
+            for dimensions in ((), self._function)
+        ]
+        self._of_invocation = (
+            self._key("Invocations"),
+            self._key("Errors"),
+            self._key("Throttles"),
+            self._key("Duration", MILLISECONDS),
+        )
 
-    @classmethod
-    def of(cls, function_arn: str, qualifier: str | None) -> FunctionMetrics:
-        """Those of a function of this server. `qualifier`: as it was called with."""
-        region, account = function_arn.split(":")[3:5]
-        name, _ = arns.function_and_qualifier(function_arn)
-        return cls(store_of(account, region), name, qualifier)
+    def _key(self, name: str, unit: str = COUNT) -> Key:
+        """The metric of the resource, which is a part of that of the function and of all."""
+        metric = Metric(LAMBDA, name, self._resource)
+        wholes = [Metric(LAMBDA, name, dimensions) for dimensions in ((), self._function)]
+        self._store.roll_up(metric, *wholes)
+        return metric, unit
 
-    def _each(self, name: str, unit: str, value: float, at_s: float | None = None) -> None:
-        for dimensions in self._all:
-            self._store.add(Metric(LAMBDA, name, dimensions), unit, value, at_s=at_s)
+    def _count(self, name: str, value: float = 1.0, unit: str = COUNT) -> None:
+        self._store.add(*self._key(name, unit), value)
 
     def began(self, of_function: int, of_all: int) -> None:
         """So many invocations of the function, and of the account, run now."""
-        self._store.add(concurrency(()), COUNT, float(of_all))
-        self._store.add(concurrency(self._of_name), COUNT, float(of_function))
+        values = zip(self._concurrency, (float(of_all), float(of_function)), strict=True)
+        self._store.add_all(values, time.time())
 
     def ended(self, invoked: Invoked) -> None:
-        self._each("Invocations", COUNT, 1.0, invoked.began_s)
-        self._each("Errors", COUNT, float(invoked.failed), invoked.began_s)
-        self._each("Throttles", COUNT, 0.0, invoked.began_s)
-        self._each("Duration", MILLISECONDS, invoked.duration_ms, invoked.began_s)
+        values = (1.0, float(invoked.failed), 0.0, invoked.duration_ms)
+        self._store.add_all(zip(self._of_invocation, values, strict=True), invoked.began_s)
 
     def throttled(self) -> None:
-        self._each("Throttles", COUNT, 1.0)
+        self._count("Throttles")
 
     def event_received(self) -> None:
-        self._each("AsyncEventsReceived", COUNT, 1.0)
+        self._count("AsyncEventsReceived")
 
     def event_age(self, age_s: float) -> None:
         """How long an asynchronous event has waited when it is run."""
-        self._each("AsyncEventAge", MILLISECONDS, age_s * 1000)
+        self._count("AsyncEventAge", age_s * 1000, MILLISECONDS)
 
     def event_dropped(self) -> None:
-        self._each("AsyncEventsDropped", COUNT, 1.0)
+        self._count("AsyncEventsDropped")
 
     def dead_letter_failed(self) -> None:
-        self._each("DeadLetterErrors", COUNT, 1.0)
+        self._count("DeadLetterErrors")
 
     def destination_failed(self) -> None:
-        self._each("DestinationDeliveryFailures", COUNT, 1.0)
+        self._count("DestinationDeliveryFailures")
 
 
 @functools.lru_cache(maxsize=1_000)
-def concurrency(dimensions: tuple[tuple[str, str], ...]) -> Metric:
-    return Metric(LAMBDA, "ConcurrentExecutions", dimensions)
+def of_function(function_arn: str, qualifier: str | None) -> FunctionMetrics:
+    """The metrics of a function of this server. `qualifier`: as it was called with."""
+    region, account = function_arn.split(":")[3:5]
+    name, _ = arns.function_and_qualifier(function_arn)
+    return FunctionMetrics(store_of(account, region), name, qualifier)
 
 
 class MappingMetrics:

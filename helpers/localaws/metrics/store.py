@@ -12,6 +12,7 @@ All times are seconds since the epoch. Every method is safe to call from several
 from __future__ import annotations
 
 import functools
+import math
 import threading
 import time
 from collections.abc import Iterable
@@ -41,6 +42,9 @@ class Metric(NamedTuple):
         return not self.namespace.startswith("AWS/")
 
 
+Key = tuple[Metric, str]  # a metric in one of its units
+
+
 def make_metric(namespace: str, name: str, dimensions: Iterable[tuple[str, str]] = ()) -> Metric:
     return Metric(namespace, name, tuple(sorted(dimensions)))
 
@@ -53,7 +57,7 @@ class Point:
     percentiles.
     """
 
-    __slots__ = ("count", "high", "is_whole", "low", "total", "values")
+    __slots__ = ("count", "high", "is_coarse", "is_whole", "low", "total", "values")
 
     def __init__(self, value: float, count: float = 1.0) -> None:
         self.count = count
@@ -61,14 +65,17 @@ class Point:
         self.low = self.high = value
         self.values: dict[float, float] | None = None
         self.is_whole = True
+        self.is_coarse = False
 
     def add(self, value: float, count: float = 1.0) -> None:
         if self.values is not None or value != self.low:
             self._note(value, count)
         self.count += count
         self.total += value * count
-        self.low = min(self.low, value)
-        self.high = max(self.high, value)
+        if value < self.low:  # which is quicker than min()
+            self.low = value
+        elif value > self.high:
+            self.high = value
 
     def merge(self, other: Point) -> None:
         """Take in what another period knows."""
@@ -96,23 +103,25 @@ class Point:
         return made
 
     def _note(self, value: float, count: float) -> None:
-        if self.values is None:
-            self.values = {self.low: self.count}
-        if len(self.values) >= MOST_VALUES:
+        values = self.values
+        if values is None:
+            values = self.values = {self.low: self.count}
+        if self.is_coarse:
             value = coarse(value)
-            if value not in self.values:
-                self._make_coarse()
-        self.values[value] = self.values.get(value, 0.0) + count
-
-    def _make_coarse(self) -> None:
-        known, self.values = self.values or {}, {}
-        for value, count in known.items():
-            key = coarse(value)
-            self.values[key] = self.values.get(key, 0.0) + count
+        values[value] = values.get(value, 0.0) + count
+        if len(values) > MOST_VALUES and not self.is_coarse:
+            self.is_coarse, self.values = True, {}
+            for each, its_count in values.items():
+                key = coarse(each)
+                self.values[key] = self.values.get(key, 0.0) + its_count
 
 
 def coarse(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+    """
+    >>> coarse(0.0123456), coarse(98765.0), coarse(0.0)
+    (0.0123, 98800.0, 0.0)
+    """
+    return round(value, DIGITS - 1 - math.floor(math.log10(abs(value)))) if value else value
 
 
 def statistic_set(count: float, total: float, low: float, high: float) -> Point:
@@ -166,7 +175,14 @@ class Store:
     def __init__(self, minute_s: int = 60) -> None:
         self.minute_s = minute_s
         self._lock = threading.Lock()
-        self._series: dict[tuple[Metric, str], Series] = {}
+        self._series: dict[Key, Series] = {}
+        self._parts: dict[Metric, set[Metric]] = {}
+
+    def roll_up(self, part: Metric, *into: Metric) -> None:
+        """What is written of a metric shall be read of others too, as a part of them."""
+        with self._lock:
+            for whole in into:
+                self._parts.setdefault(whole, set()).add(part)
 
     def add(
         self,
@@ -180,21 +196,32 @@ class Store:
         """Count a value, `count` times, in the minute of `at_s`, by default the running one."""
         at_s = time.time() if at_s is None else at_s
         with self._lock:
-            series = self._of(metric, unit, at_s, resolution_s)
-            start = series.start_of(at_s)
-            point = series.points.get(start)
-            if point is None:
-                series.points[start] = Point(value, count)
-                series.expire(time.time())
-            else:
-                point.add(value, count)
+            self._add((metric, unit), value, count, at_s, resolution_s)
+
+    def add_all(self, values: Iterable[tuple[Key, float]], at_s: float) -> None:
+        """Count one value of each of these metrics, which is quicker than one after the other."""
+        with self._lock:
+            for key, value in values:
+                self._add(key, value, 1.0, at_s, None)
+
+    def _add(
+        self, key: Key, value: float, count: float, at_s: float, resolution_s: int | None
+    ) -> None:
+        series = self._of(key, at_s, resolution_s)
+        start = int(at_s // series.resolution_s) * series.resolution_s
+        point = series.points.get(start)
+        if point is None:
+            series.points[start] = Point(value, count)
+            series.expire(time.time())
+        else:
+            point.add(value, count)
 
     def add_point(
         self, metric: Metric, unit: str, point: Point, at_s: float, resolution_s: int | None = None
     ) -> None:
         """Count all values of a point that nobody else changes."""
         with self._lock:
-            series = self._of(metric, unit, at_s, resolution_s)
+            series = self._of((metric, unit), at_s, resolution_s)
             start = series.start_of(at_s)
             if start in series.points:
                 series.points[start].merge(point)
@@ -205,7 +232,7 @@ class Store:
     def sample(self, metric: Metric, unit: str, value: float, at_s: float) -> None:
         """What a gauge shows now. Of a minute the last look counts: one value, as on AWS."""
         with self._lock:
-            series = self._of(metric, unit, at_s, None)
+            series = self._of((metric, unit), at_s, None)
             start = series.start_of(at_s)
             is_new = start not in series.points
             series.points[start] = Point(value) if value else ZERO
@@ -215,10 +242,11 @@ class Store:
     def read(self, metric: Metric, unit: str | None, start_s: float, end_s: float) -> list[Reading]:
         """The points whose minute begins from `start_s` on and before `end_s`; of all units."""
         with self._lock:
+            parts = {metric, *self._parts.get(metric, ())}
             return [
                 Reading(start, series.resolution_s, its_unit, point.copy())
                 for (its_metric, its_unit), series in self._series.items()
-                if its_metric == metric and unit in (None, its_unit)
+                if its_metric in parts and unit in (None, its_unit)
                 for start, point in series.points.items()
                 if start_s <= start < end_s
             ]
@@ -226,12 +254,13 @@ class Store:
     def metrics(self, written_since_s: float = 0.0) -> list[Metric]:
         """The metrics that have points, each once."""
         with self._lock:
-            found = [
-                metric
+            found = {
+                metric: None
                 for (metric, _), series in self._series.items()
                 if series.points and series.written_s >= written_since_s
-            ]
-        return list(dict.fromkeys(found))
+            }
+            wholes = [whole for whole, parts in self._parts.items() if parts & found.keys()]
+        return list(dict.fromkeys([*found, *wholes]))
 
     def forget_old(self, now_s: float) -> None:
         """Drop what is kept no longer, of metrics too that nobody writes any more."""
@@ -240,15 +269,14 @@ class Store:
                 series.expire(now_s)
             self._series = {key: each for key, each in self._series.items() if each.points}
 
-    def _of(self, metric: Metric, unit: str, at_s: float, resolution_s: int | None) -> Series:
-        series = self._series.get((metric, unit))
+    def _of(self, key: Key, at_s: float, resolution_s: int | None) -> Series:
+        series = self._series.get(key)
         if series is None:
             if len(self._series) >= MOST_METRICS:
-                oldest = min(self._series, key=lambda key: self._series[key].written_s)
+                oldest = min(self._series, key=lambda each: self._series[each].written_s)
                 del self._series[oldest]
-            keep_s = KEEP_CUSTOM_S if metric.is_custom else KEEP_S
-            series = Series(resolution_s or self.minute_s, keep_s)
-            self._series[metric, unit] = series
+            keep_s = KEEP_CUSTOM_S if key[0].is_custom else KEEP_S
+            series = self._series[key] = Series(resolution_s or self.minute_s, keep_s)
         series.written_s = max(series.written_s, at_s)
         return series
 

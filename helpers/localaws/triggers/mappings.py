@@ -108,7 +108,7 @@ def without_empty_filters(criteria: dict[str, Any] | None) -> dict[str, Any] | N
 class Triggers:
     """The mappings of one account and region, and their pollers.
 
-    `get_function(name or ARN)` and `run(function, event, request_id)` are Lambda's, and
+    `get_function(name or ARN)` and `run(function, event, request_id, qualifier)` are Lambda's, and
     `queues()` gives SQS of the same account and region: a poller uses them too. `changing` is
     held from the look at mappings and functions to the change of a mapping.
     """
@@ -118,7 +118,7 @@ class Triggers:
         region: str,
         account: str,
         get_function: FindFunction,
-        run: Callable[[KeptFunction, bytes, str], Result],
+        run: Callable[[KeptFunction, bytes, str, str | None], Result],
         queues: Callable[[], Any],
         changing: AbstractContextManager[Any],
     ) -> None:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
+from helpers.localaws.common import arns
 from helpers.localaws.metrics.services import MappingMetrics
 from helpers.localaws.metrics.store import store_of
 from helpers.localaws.permissions.roles import Role
@@ -67,7 +68,9 @@ class Functions(Protocol):
     @property
     def sqs(self) -> Any: ...
     def get_function(self, name: str) -> Any: ...
-    def run(self, function: Any, event: bytes, request_id: str) -> Result: ...
+    def run(
+        self, function: Any, event: bytes, request_id: str, qualifier: str | None, /
+    ) -> Result: ...
 
 
 class Delivery(NamedTuple):
@@ -272,7 +275,8 @@ class Poller:
         pause_s = 0.1
         while True:
             try:
-                result = self._backend.run(function, event, str(uuid.uuid4()))
+                _, qualifier = arns.function_and_qualifier(self._mapping.function_arn)
+                result = self._backend.run(function, event, str(uuid.uuid4()), qualifier or None)
                 self._places.count(failed=result.error is not None and not self._reports)
                 return result
             except Stopped:
