@@ -68,14 +68,14 @@ def check_waiting() -> Iterator[Point]:
 
 def about_waiting(alarm: Alarm) -> list[Point]:
     metric = watched(alarm)[0]
-    how_many = (
-        "counts how many wait, and says nothing of how long" if metric == VISIBLE else "it not"
-    )
+    advice = f"{metric} is not it. Which metric is in seconds?"
+    if metric == VISIBLE:
+        advice = f"{metric} counts how many wait, and says nothing of how long."
     return [
         point(
             metric == AGE,
             "It looks at how long the oldest message has waited.",
-            f"{metric} {how_many}. Which metric is in seconds?",
+            advice,
         ),
         about_queue(alarm, course.name(WATCH), "Orders wait in the queue where they arrive."),
         about_limit(alarm),
@@ -97,7 +97,8 @@ def about_patience(alarm: Alarm) -> Point:
     return point(
         (most, last, period_s) == (3, 3, 60),
         "It rings after three minutes of three.",
-        f"It rings after {most} of {last} periods of {period_s} s; wanted are three minutes of three.",
+        f"It rings after {most} of {last} periods of {period_s} s; wanted are three of three, of a "
+        "minute each.",
     )
 
 

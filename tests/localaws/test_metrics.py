@@ -25,10 +25,10 @@ NUMBERS = st.floats(0, 1e6, allow_nan=False)
 
 
 @pytest.fixture(autouse=True)
-def _now(monkeypatch) -> SimpleNamespace:
-    clock = SimpleNamespace(s=NOW_S)
-    monkeypatch.setattr(store_module.time, "time", lambda: clock.s)
-    return clock
+def clock(monkeypatch) -> SimpleNamespace:
+    made = SimpleNamespace(s=NOW_S)
+    monkeypatch.setattr(store_module.time, "time", lambda: made.s)
+    return made
 
 
 def point_of(given_values: list[float]) -> Point:
@@ -138,12 +138,12 @@ def test_high_resolution_is_kept_by_the_second() -> None:
     }
 
 
-def test_old_points_are_dropped_and_an_empty_metric_is_none(_now) -> None:
+def test_old_points_are_dropped_and_an_empty_metric_is_none(clock) -> None:
     store = of_minutes([1.0])
     own = make_metric("AWS/SQS", "NumberOfMessagesSent")
     store.add(own, "Count", 1.0)
-    _now.s += store_module.KEEP_S + 60
-    store.forget_old(_now.s)
+    clock.s += store_module.KEEP_S + 60
+    store.forget_old(clock.s)
     assert store.metrics() == [SOLD]
     store.forget_old(NOW_S + store_module.KEEP_CUSTOM_S + 1)
     assert store.metrics() == []
