@@ -101,9 +101,8 @@ def pytest_configure(config) -> None:
     os.environ.pop("JPY_SESSION_NAME", None)  # a test run from a notebook is not that notebook
     if config.option.rehearse:
         rehearse(config)
-    else:
-        os.environ["LOCALAWS_METRIC_MINUTE_S"] = "2"  # alarms need two minutes for a notebook
     os.environ["LOCALAWS_RETRY_PAUSE_S"] = "2"  # real pauses are tested with --endpoint
+    os.environ["LOCALAWS_METRIC_MINUTE_S"] = "2"  # alarms are fast
     os.environ["SQS_COURSE_LIVE"] = "off"  # nbval does not know outputs that move
     os.environ["SQS_COURSE_RECORD"] = "off"  # a test is no learner
     others = filter(None, [os.environ.get("PYTHONPATH")])

@@ -73,7 +73,7 @@ def modules() -> list[ModuleType]:
 
 def ids_in(name: str) -> list[str]:
     """The scenario ids in a test's name."""
-    return [f"{word}-{number}" for word, number in re.findall(r"(LS|G|LI)_(\d+)", name)]
+    return [f"{word}-{number}" for word, number in re.findall(r"(LS|G|LI|CW)_(\d+)", name)]
 
 
 def tests_by_scenario() -> dict[str, list[str]]:

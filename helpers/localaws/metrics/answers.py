@@ -67,7 +67,7 @@ class Responses(CleanRefusals, CloudWatchResponse):
             given["Namespace"], given["MetricName"], dimensions_in(given.get("Dimensions"))
         )
         span = make_span(start_s, end_s, given["Period"])
-        found = datapoints(self.kept.store, metric, given.get("Unit"), span)
+        found = datapoints(self.kept.readable, metric, given.get("Unit"), span)
         names = given.get("Statistics") or [], given.get("ExtendedStatistics") or []
         described = [describe_point(each, *names) for each in found]
         return ActionResult(
@@ -80,7 +80,7 @@ class Responses(CleanRefusals, CloudWatchResponse):
         rules.check_data_request(given.get("MetricDataQueries") or [], start_s, end_s)
         queries = [read_query(each) for each in given["MetricDataQueries"]]
         answers = Answers(
-            self.kept.store,
+            self.kept.readable,
             queries,
             lambda period_s: make_span(start_s, end_s, period_s),
             time.time(),
@@ -99,7 +99,7 @@ class Responses(CleanRefusals, CloudWatchResponse):
         since_s = time.time() - RECENT_S if given.get("RecentlyActive") else 0.0
         found = [
             metric
-            for metric in self.kept.store.metrics(since_s)
+            for metric in self.kept.readable.metrics(since_s)
             if fits(metric, given.get("Namespace"), given.get("MetricName"))
             and has(metric, given.get("Dimensions") or [])
         ]

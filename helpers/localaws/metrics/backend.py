@@ -22,6 +22,7 @@ from helpers.localaws.common.moto_patches import put_in_place
 from helpers.localaws.metrics.actions import act
 from helpers.localaws.metrics.alarms import Alarm, Alarms
 from helpers.localaws.metrics.data_queries import dimensions_in
+from helpers.localaws.metrics.queries import Readable
 from helpers.localaws.metrics.store import make_metric, statistic_set, store_of
 from helpers.localaws.settings import metric_minute_seconds
 
@@ -38,6 +39,11 @@ class Backend(moto_cloudwatch.CloudWatchBackend):
         self.kept = Alarms(self.store, functools.partial(act, account_id, region_name))
 
     # -- metrics -----------------------------------------------------------------------
+
+    @property
+    def readable(self) -> Readable:
+        """What questions are answered from."""
+        return self.store
 
     def put_metric_data(self, namespace: str, metric_data: list[dict[str, Any]]) -> None:
         now_s = time.time()

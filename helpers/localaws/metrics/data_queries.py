@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from helpers.localaws.metrics.expressions import Expression, Line, Value, WrongExpression
-from helpers.localaws.metrics.queries import Span, values
-from helpers.localaws.metrics.store import Metric, Store, make_metric
+from helpers.localaws.metrics.queries import Readable, Span, values
+from helpers.localaws.metrics.store import Metric, make_metric
 
 
 class MetricQuery(NamedTuple):
@@ -57,7 +57,7 @@ class Answers:
 
     def __init__(
         self,
-        store: Store,
+        store: Readable,
         queries: list[Query],
         span_of: Callable[[int], Span],
         now_s: float,

@@ -10,10 +10,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from helpers.localaws.metrics.statistics import statistic
-from helpers.localaws.metrics.store import Metric, Point, Reading, Store
+from helpers.localaws.metrics.store import Metric, Point, Reading
+
+
+class Readable(Protocol):
+    """What can be read of a `Store`."""
+
+    def read(
+        self, metric: Metric, unit: str | None, start_s: float, end_s: float
+    ) -> list[Reading]: ...
+
+    def metrics(self, written_since_s: float = 0.0) -> list[Metric]: ...
 
 
 class Span(NamedTuple):
@@ -45,7 +55,7 @@ class Datapoint(NamedTuple):
     point: Point
 
 
-def datapoints(store: Store, metric: Metric, unit: str | None, span: Span) -> list[Datapoint]:
+def datapoints(store: Readable, metric: Metric, unit: str | None, span: Span) -> list[Datapoint]:
     """The periods that have data, a point for each unit, in order."""
     readings = store.read(metric, unit, span.start_s, span.end_s)
     return gather(readings, span)
@@ -67,7 +77,7 @@ def gather(readings: Iterable[Reading], span: Span) -> list[Datapoint]:
 
 
 def values(
-    store: Store, metric: Metric, unit: str | None, name: str, span: Span
+    store: Readable, metric: Metric, unit: str | None, name: str, span: Span
 ) -> dict[int, float]:
     """A statistic of a metric by period; where no unit is asked for, of all units together."""
     together: defaultdict[int, list[Point]] = defaultdict(list)

@@ -17,6 +17,7 @@ from helpers.localaws.rehearsal import (
     functions,
     limits,
     logs,
+    metrics,
     permissions,
     queues,
     tables,
@@ -93,6 +94,7 @@ def install(conditions: Conditions) -> list[Effect]:
     triggers.install(conditions)
     WeakQueues(conditions).install()
     logs.LateLines(conditions).install()
+    metrics.install(conditions)
     policies = permissions.LatePolicies(conditions)
     policies.install()
     return [

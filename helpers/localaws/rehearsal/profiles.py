@@ -8,9 +8,8 @@ A profile says which part of the distribution is drawn from: `typical` from all 
 from its slower half, `hostile` from its slowest tenth.
 
 Not simulated: the milliseconds from a send to a long poll, and the init of an environment, for
-here both take their own time and that is of AWS's size; metrics, which the local AWS has none
-of. ListQueues and DynamoDB's calls for several tables show the present; so does every call of
-SQS's older query protocol. A trigger's concurrency grows as on AWS without a rehearsal (G-09).
+here both take their own time and that is of AWS's size. ListQueues, ListMetrics and DynamoDB's
+calls for several tables show the present; so does every call of SQS's older query protocol. A trigger's concurrency grows as on AWS without a rehearsal (G-09).
 """
 
 from __future__ import annotations
@@ -91,6 +90,16 @@ DELAYS = {
     "tags read": Delay(0.0, 1.0, 15.0, 30.0, ESTIMATED, "estimated: tags of Lambda and SQS"),
     "log line readable": Delay(
         0.5, 3.0, 20.0, 60.0, ESTIMATED, "estimated; AWS says that minutes are possible"
+    ),
+    "data point readable": Delay(
+        60.0, 120.0, 600.0, 600.0, MEASURED,
+        "YACE #1796 and cloudwatch_exporter #396, from the beginning of the minute; it may change "
+        "for ten minutes",
+    ),
+    "alarm sees data": Delay(
+        30.0, 45.0, 120.0, 180.0, MEASURED,
+        "from the end of the period, in notifications that users show; the 99th percentile is "
+        "estimated",
     ),
     "table created": Delay(3.0, 8.0, 30.0, 60.0, ESTIMATED, "estimated: DynamoDB's CREATING"),
     "table deleted": Delay(2.0, 6.0, 30.0, 60.0, ESTIMATED, "estimated: DynamoDB's DELETING"),

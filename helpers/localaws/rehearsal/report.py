@@ -18,6 +18,7 @@ WORDS = (
     ("ghost queue", "answer of a queue that was deleted", "answers of queues that were deleted"),
     ("empty page", "empty page of log events", "empty pages of log events"),
     ("late line", "late log line", "late log lines"),
+    ("late point", "late data point", "late data points"),
     ("table", "call of a table that was not ready", "calls of tables that were not ready"),
 )
 DELAYS = (
@@ -26,6 +27,7 @@ DELAYS = (
     ("function settled", "function settled after {:.1f} s"),
     ("mapping settled", "trigger settled after {:.1f} s"),
     ("mapping polls", "trigger polled {:.1f} s after it was enabled"),
+    ("alarm sees data", "alarm saw its data after {:.1f} s"),
     ("mapping polls on", "trigger polled for {:.1f} s after it was disabled"),
 )
 
