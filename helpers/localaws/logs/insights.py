@@ -32,7 +32,7 @@ MOST_KEPT, MOST_ROWS_KEPT = 100, 100_000  # queries, and rows of all; AWS keeps 
 MOST_GROUPS = 50
 MOST_CHARACTERS = 10_000
 LEAST_MS = 100_000_000_000  # a time that is larger is in ms, not in s
-POINTER = "@ptr"
+POINTER, PART = "@ptr", "\n"
 
 
 class MalformedQuery(LogsClientError):
@@ -132,7 +132,6 @@ class Insights:
         return rows, size
 
     def _row(self, group: str, stream: str, event: Any) -> Row:
-        pointer = json.dumps([group, stream, event.event_id]).encode()
         return {
             **fields_in(group, event.message),
             "@timestamp": Time(event.timestamp),
@@ -140,7 +139,7 @@ class Insights:
             "@logStream": stream,
             "@log": f"{self._account}:{group}",
             "@ingestionTime": Time(event.ingestion_time),
-            POINTER: base64.b64encode(pointer).decode(),
+            POINTER: f"{group}{PART}{stream}{PART}{event.event_id}",  # encoded when it is shown
         }
 
     def _status(self, query: Started) -> str:
@@ -204,10 +203,11 @@ class Insights:
     def record(self, pointer: str) -> dict[str, str]:
         """GetLogRecord's fields of the event that a row's @ptr points at."""
         try:
-            group, stream, event_id = json.loads(base64.b64decode(pointer, validate=True))
+            place = base64.b64decode(pointer, validate=True).decode()
+            group, stream, event_id = place.split(PART)
             events: Iterable[Any] = self._groups[group].streams[stream].events
-            event = next(each for each in events if each.event_id == event_id)
-        except (ValueError, TypeError, StopIteration):
+            event = next(each for each in events if str(each.event_id) == event_id)
+        except (ValueError, StopIteration):
             raise InvalidParameterException() from None
         row = self._row(group, stream, event)
         return {name: raw(value) for name, value in row.items() if name != POINTER}
@@ -230,6 +230,11 @@ def shown(result: Result) -> list[list[dict[str, str]]]:
     if not result.aggregated:
         names.append(POINTER)
     return [
-        [{"field": name, "value": query_values.text(row[name])} for name in names if name in row]
+        [{"field": name, "value": as_shown(name, row[name])} for name in names if name in row]
         for row in result.rows
     ]
+
+
+def as_shown(name: str, value: query_values.Value) -> str:
+    text = query_values.text(value)
+    return base64.b64encode(text.encode()).decode() if name == POINTER else text
