@@ -14,6 +14,7 @@ from helpers.experiments import faults
 from helpers.learning import questions
 from helpers.localaws import settings
 from helpers.localaws.functions.backend import CONCURRENCY_QUOTA
+from helpers.localaws.metrics import store as metrics
 from helpers.localaws.queues import backend as sqs
 from helpers.localaws.rehearsal.profiles import LAMBDA_GROUP, RATES
 from helpers.localaws.triggers import scaling
@@ -161,6 +162,15 @@ KEPT = {
     r"at most (\d+) functions run at once": (f"{settings.MOST_AT_ONCE}",),
     r"\b(\d+) batches of a trigger\b": (f"{settings.DEFAULT_MOST_CONCURRENCY}",),
     r"a whole number from (\d+) to (\d+)": ("1", f"{settings.MOST_AT_ONCE}"),
+    r"a whole number that divides (\d+)": (f"{settings.METRIC_MINUTE_S}",),
+    r"kept for (\d+) hours, of your own\s+metrics for (\d+) days": (
+        f"{metrics.KEEP_S // 3600}",
+        f"{metrics.KEEP_CUSTOM_S // 86_400}",
+    ),
+    r"at most ([\d,]+) metrics and ([\d,]+) points": (
+        f"{metrics.MOST_METRICS:,}",
+        f"{metrics.MOST_POINTS:,}",
+    ),
     r"make, change and list \| (\d+) a second": (f"{RATES['lambda', LAMBDA_GROUP]}",),
     r"searching logs, in us-east-1 \| (\d+) a second": (f"{RATES['logs', 'FilterLogEvents']}",),
     r"listing log groups \| (\d+) a second": (f"{RATES['logs', 'DescribeLogGroups']}",),

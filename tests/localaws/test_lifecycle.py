@@ -114,6 +114,24 @@ def test_a_wrong_concurrency_gets_a_sentence(monkeypatch, capsys, value) -> None
     assert capsys.readouterr() == ("", sentence * 2)
 
 
+@pytest.mark.parametrize("value", ["one", "0", "-1", "1.5", "7", "61", "\u0664"])
+def test_a_wrong_minute_gets_a_sentence(monkeypatch, capsys, value) -> None:
+    monkeypatch.setenv("LOCALAWS_METRIC_MINUTE_S", value)
+    assert main(["start"]) == main(["run"]) == 1
+    sentence = (
+        f"LOCALAWS_METRIC_MINUTE_S is {value!r}; it must be a whole number of seconds that divides "
+        "60: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60.\n"
+    )
+    assert capsys.readouterr() == ("", sentence * 2)
+
+
+def test_a_minute_has_sixty_seconds_unless_told_otherwise(monkeypatch) -> None:
+    monkeypatch.delenv("LOCALAWS_METRIC_MINUTE_S", raising=False)
+    assert settings.metric_minute_seconds() == 60
+    monkeypatch.setenv("LOCALAWS_METRIC_MINUTE_S", "5")
+    assert settings.metric_minute_seconds() == 5
+
+
 def test_the_concurrency_that_one_computer_bears(monkeypatch) -> None:
     monkeypatch.delenv("LOCALAWS_MOST_CONCURRENCY", raising=False)
     assert settings.most_concurrency() == 40

@@ -627,6 +627,42 @@ def test_a_queue_at_which_nobody_looks_drops_what_is_too_old(backend, clock):
     assert queue.store._messages == {}
 
 
+def test_a_message_that_was_received_three_times_has_no_age_any_more(standard, clock):
+    send(standard, "poison")
+    clock.forward(10)
+    ages = []
+    for times in range(1, 4):
+        (poison,) = receive(standard)
+        standard.change_visibility(poison.id, times, 0)
+        ages.append(standard.age_of_oldest_ms(clock.ms))
+    assert ages == [10_000, 10_000, 0]
+    send(standard, "young")
+    clock.forward(5)
+    assert standard.age_of_oldest_ms(clock.ms) == 5_000
+
+
+def test_a_fifo_queue_s_oldest_message_keeps_its_age(fifo, clock):
+    send(fifo, "poison")
+    for times in range(1, 5):
+        (poison,) = receive(fifo, 1)
+        fifo.change_visibility(poison.id, times, 0)
+    clock.forward(7)
+    assert fifo.age_of_oldest_ms(clock.ms) == 7_000
+
+
+def test_the_age_of_a_dead_letter_begins_when_it_came_and_an_empty_queue_has_none(clock):
+    queue, dead = MessageStore(ARN, fifo=False), MessageStore(ARN + "-dead", fifo=False)
+    send(queue, "m")
+    settings = Settings(0, RETENTION_S, 3, dead)
+    for _ in range(3):
+        queue.receive(1, 0, lambda: settings)
+    clock.forward(60)
+    queue.receive(1, 0, lambda: settings)
+    assert queue.age_of_oldest_ms(clock.ms) == 0
+    clock.forward(4)
+    assert dead.age_of_oldest_ms(clock.ms) == 4_000
+
+
 def test_a_heartbeat_leaves_no_trace(standard):
     send(standard, "m")
     (message,) = receive(standard)

@@ -351,6 +351,34 @@ def test_a_line_becomes_a_metric_for_each_set_of_dimensions() -> None:
     }
 
 
+# As Powertools for AWS Lambda 3 and aws-embedded-metrics 3 print them.
+POWERTOOLS = (
+    '{"_aws":{"Timestamp":1800000000000,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":'
+    '[["country","service"]],"Metrics":[{"Name":"sold","Unit":"Count"},{"Name":"ms","Unit":'
+    '"Milliseconds","StorageResolution":1}]}]},"country":"de","service":"orders","order":"42",'
+    '"sold":[1.0,2.0,3.0],"ms":[12.5]}'
+)
+EMBEDDED_METRICS = (
+    '{"LogGroup": "f", "ServiceName": "f", "ServiceType": "AWS::Lambda::Function", "a": "b", '
+    '"memorySize": "128", "_aws": {"Timestamp": 1800000000000, "CloudWatchMetrics": '
+    '[{"Dimensions": [["LogGroup", "ServiceName", "ServiceType", "a"]], "Metrics": [{"Name": '
+    '"lat", "Unit": "Milliseconds"}], "Namespace": "Emb"}]}, "lat": [100, 200]}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (POWERTOOLS, [("sold", "Count", [1.0, 2.0, 3.0], None), ("ms", "Milliseconds", [12.5], 1)]),
+        (EMBEDDED_METRICS, [("lat", "Milliseconds", [100.0, 200.0], None)]),
+    ],
+)
+def test_what_the_libraries_print_becomes_metrics(text: str, expected: list) -> None:
+    found = metrics_in(text, NOW_S)
+    told = [(each.metric.name, each.unit, each.values, each.resolution_s) for each in found]
+    assert told == expected
+
+
 @pytest.mark.parametrize(
     ("text", "count"),
     [

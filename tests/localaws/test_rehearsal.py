@@ -22,9 +22,13 @@ from botocore.exceptions import ClientError
 from helpers import steps
 from helpers.localaws import lifecycle
 from helpers.localaws.lifecycle import CHECKOUT
-from helpers.localaws.rehearsal import draws, triggers
+from helpers.localaws.metrics.alarms import Alarm
+from helpers.localaws.metrics.backend import Backend
+from helpers.localaws.metrics.store import Store, make_metric
+from helpers.localaws.rehearsal import draws, metrics, triggers
 from helpers.localaws.rehearsal.conditions import Conditions, OldValues
 from helpers.localaws.rehearsal.limits import Throttles, limit_of
+from helpers.localaws.rehearsal.metrics import LateStore
 from helpers.localaws.rehearsal.profiles import (
     CHANCES,
     DELAYS,
@@ -161,6 +165,41 @@ def test_calls_are_throttled_beyond_the_rate_of_their_limit():
     assert answer("ListFunctions") is None
     assert answer("ListFunctions") is not None
     assert "3 throttled calls" in conditions.report.sentence()
+
+
+def test_a_data_point_can_be_read_when_its_time_has_come(monkeypatch):
+    clock, store = Clock(), Store()
+    clock.s = 1_800_000_000
+    monkeypatch.setattr(metrics.time, "time", clock)
+    metric = make_metric("Shop", "sold")
+    late = LateStore(store, lambda _metric, start: 90.0 if start % 120 else 150.0)
+    for at in (0, 60):
+        store.add(metric, "Count", 1.0, at_s=clock.s + at)
+
+    def seen(after: int) -> list[int]:
+        clock.s = 1_800_000_000 + after
+        readings = late.read(metric, None, 1_800_000_000, clock.s)
+        return [each.start_s - 1_800_000_000 for each in readings]
+
+    assert [seen(after) for after in (70, 149, 150)] == [[], [], [0, 60]]
+
+
+def test_an_alarm_sees_its_data_late(monkeypatch):
+    for owner, name in ((Alarm, "periods"), (Backend, "readable")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    conditions = Conditions(OPTIONS)
+    metrics.install(conditions)
+    settings = {
+        "AlarmName": "a", "Namespace": "Shop", "MetricName": "sold", "Statistic": "Sum",
+        "Period": 60, "EvaluationPeriods": 1, "Threshold": 0.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }  # fmt: skip
+    alarm = Alarm("arn:aws:cloudwatch:us-east-1:1:alarm:a", settings, 0.0)
+    lateness_s = Conditions(OPTIONS).delay_s("alarm sees data", alarm.arn)
+    assert lateness_s >= DELAYS["alarm sees data"].min_s
+    ends = [alarm.periods(Store(), 6_000 + lateness_s + more)[-1].start_s for more in (-1, 1)]
+    assert ends == [5_880, 5_940]
+    assert "alarm saw its data after" in conditions.report.sentence()
 
 
 def test_no_rate_limits_an_invocation_or_a_message():

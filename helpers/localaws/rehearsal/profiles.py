@@ -9,7 +9,8 @@ from its slower half, `hostile` from its slowest tenth.
 
 Not simulated: the milliseconds from a send to a long poll, and the init of an environment, for
 here both take their own time and that is of AWS's size. ListQueues, ListMetrics and DynamoDB's
-calls for several tables show the present; so does every call of SQS's older query protocol. A trigger's concurrency grows as on AWS without a rehearsal (G-09).
+calls for several tables show the present; so does every call of SQS's older query protocol. A
+trigger's concurrency grows as on AWS without a rehearsal (G-09).
 """
 
 from __future__ import annotations
