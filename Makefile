@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
+FOREIGN := .venv-foreign
+SITE := .venv-site
 # Every Python program of the environment finds this folder, and with it `helpers`.
 FIND_HELPERS := import os, pathlib, sysconfig; \
   pathlib.Path(sysconfig.get_path("purelib"), "course.pth").write_text(os.getcwd() + "\n")
@@ -18,8 +20,11 @@ export SQS_COURSE_BOUNDARY := $(or $(BOUNDARY),$(SQS_COURSE_BOUNDARY))
 export SQS_COURSE_PROFILE := $(or $(PROFILE),$(SQS_COURSE_PROFILE))
 export SQS_COURSE_SEED := $(or $(SEED),$(SQS_COURSE_SEED))
 export SQS_COURSE_SCALE := $(or $(SCALE),$(SQS_COURSE_SCALE))
+export SQS_CLASS_PORT := $(or $(PORT),$(SQS_CLASS_PORT))
+export SQS_CLASS_SEATS := $(or $(SEATS),$(SQS_CLASS_SEATS))
 
-.PHONY: lab test setup notebooks rehearse policies ledger bench lock format clean
+.PHONY: lab test setup notebooks rehearse policies ledger bench foreign site pictures look lock format clean
+.PHONY: class class-end class-measure board room-test browser
 
 lab: setup
 	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT)) \
@@ -53,6 +58,30 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
+# A class server: learners open one address, and have a server, a kernel and a local AWS each.
+class: setup
+	@$(BIN)/python -m helpers.room start --python $(PYTHON)
+
+# List all that a class has made, ask, and remove it.
+class-end: setup
+	@$(BIN)/python -m helpers.room end $(if $(YES),--yes)
+
+# The board alone, for learners who have the course on computers of their own.
+board: setup
+	@$(BIN)/python -m helpers.room.board $(if $(PORT),--port $(PORT))
+
+# All lessons in a real browser, one after the other, with screenshots.
+browser: setup
+	BROWSER_ALL=1 BROWSER_SCREENSHOTS=screenshots $(BIN)/python -m pytest -n 0 tests/browser
+
+# A class with learners who try to get at what is another's. It needs Linux and root.
+room-test: setup
+	ROOM_TEST=1 $(BIN)/python -m pytest -n 0 tests/room
+
+# Thirty scripted learners at once, and a table of times and memory.
+class-measure: setup
+	$(BIN)/python -m tests.room.thirty $(NOTEBOOKS)
+
 # Run all notebooks on a fresh local AWS and store their outputs.
 notebooks: setup
 	$(BIN)/python -m tests.store_outputs
@@ -74,9 +103,37 @@ ledger: setup
 bench: setup $(BENCH)/.ready
 	$(BIN)/python -m tests.bench
 
+# All lessons as pages, for readers without Python: site/, made of what is stored. Nothing is run.
+site: $(SITE)/.ready
+	@$(SITE)/bin/python -m docs.site
+
+# Draw the diagrams anew, and take the README's pictures from the site. It needs Chromium or Chrome.
+pictures: setup $(SITE)/.ready
+	$(BIN)/python -m docs.site.diagrams
+	$(SITE)/bin/python -m docs.site
+	$(SITE)/bin/python -m docs.site.browser pictures
+
+# What people who can't see, or use no mouse, would stumble over: axe on every page of site/.
+look: site
+	$(SITE)/bin/python -m docs.site.browser look
+
 $(BENCH)/.ready: tests/bench/requirements.lock
-	@$(PYTHON) -m venv $(BENCH)
-	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+$(SITE)/.ready: docs/site/requirements.lock
+$(BENCH)/.ready $(SITE)/.ready:
+	@echo "Making the environment $(@D); this takes a minute or two."
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# Let clients that nobody here wrote use a local AWS. Node.js has to be there.
+foreign: setup $(FOREIGN)/.ready
+	$(BIN)/python -m pytest -n 0 tests/foreign/clients.py
+
+$(FOREIGN)/.ready: tests/foreign/requirements.lock tests/foreign/package-lock.json
+	@$(PYTHON) -m venv $(FOREIGN)
+	@$(FOREIGN)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@cp tests/foreign/package.json tests/foreign/package-lock.json $(FOREIGN)
+	@npm --prefix $(FOREIGN) ci --silent --no-audit --no-fund
 	@touch $@
 
 # Pin the newest versions of everything that pyproject.toml names.
@@ -86,6 +143,16 @@ lock:
 	uv pip compile tests/bench/requirements.in --universal --python-version 3.11 --upgrade \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet \
 	  -o tests/bench/requirements.lock
+	uv pip compile tests/foreign/requirements.in --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --custom-compile-command "make lock" --quiet \
+	  -o tests/foreign/requirements.lock
+	npm --prefix tests/foreign update --package-lock-only --silent --no-audit --no-fund
+	uv pip compile --group pyproject.toml:site -c requirements.lock --universal \
+	  --python-version 3.11 --upgrade --no-emit-index-url --custom-compile-command "make lock" \
+	  --quiet -o docs/site/requirements.lock
+	uv pip compile helpers/room/requirements.in --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --custom-compile-command "make lock" --quiet \
+	  -o helpers/room/requirements.lock
 
 format: setup
 	$(BIN)/ruff check --fix .
@@ -93,4 +160,4 @@ format: setup
 
 clean:
 	-$(BIN)/python -m helpers.localaws stop
-	rm -rf $(VENV) $(BENCH)
+	rm -rf $(VENV) $(BENCH) $(FOREIGN) $(SITE) site

@@ -39,7 +39,7 @@ from helpers.account.names import (
 from helpers.account.target import aws_pace, connect
 from helpers.clients import Client
 from helpers.copies import afresh
-from helpers.learning import handlers, minutes, record
+from helpers.learning import board, handlers, minutes, record
 from helpers.logs import answered_ms, log_group, read_events, wait_for_line
 from helpers.waiting import GaveUp, wait
 
@@ -68,6 +68,8 @@ __all__ = [  # a notebook needs one module for its names and its first cell
     "catch_up",
     "check_environment",
     "cost",
+    "join",
+    "leave",
     "let_aws_catch_up",
     "name",
     "page_to_keep",
@@ -110,6 +112,8 @@ def begin(notebook: str) -> None:
         print(target.note)
     if target.name == "aws":
         print(forecast.describe(notebook))
+    if seat := board.rejoin():
+        print(f"The board of your class sees your checks, as {seat.name}; course.leave() ends it.")
     record.begin(notebook)
     minutes.watch()
     copies.look(notebook)
@@ -190,6 +194,33 @@ def let_aws_catch_up(seconds: float, why: str) -> None:
     if not 0 <= seconds <= LONGEST_WAIT_S:
         raise ValueError(f"seconds is {seconds!r}; it must be from 0 to {LONGEST_WAIT_S}.")
     wait(seconds * aws_pace(), why)
+
+
+def join(address: str | None = None, name: str = "") -> None:
+    """Show the board of your class what you reach: checks that you run, and your guesses.
+
+    `address` stands on the board; on a class server it is not needed. `name` is how the board calls
+    you; without one it chooses an animal. Nothing else is sent, and `leave()` ends it. What cannot
+    be is said in a sentence; nothing is raised.
+    """
+    try:
+        seat = board.join(address, name)
+    except board.NotReached as error:
+        print(f"You have not joined. {error}")
+        return
+    print(
+        f"You are on the board as {seat.name}. It sees your checks and your guesses, nothing else."
+    )
+
+
+def leave() -> None:
+    """Leave the board of your class, which forgets what it saw of you."""
+    try:
+        seat = board.leave()
+    except board.NotReached as error:
+        print(f"Nothing more is sent. {error}")
+        return
+    print("The board has forgotten you." if seat else "You are on no board.")
 
 
 def cost() -> meter.Bill:

@@ -30,7 +30,7 @@ TEST_BY_TEST = (
 # Modules whose first parameter says what the tests share.
 BY_FIRST_PARAMETER = ("tests/test_notebooks_in_a_row.py", "tests/test_look_alikes.py")
 LONGEST_SHARE = 1 / 5  # four processes share the whole; what begins first and is shorter fits in
-SCENARIO = re.compile(r"(LS|G|LI|CW)_(\d+)")
+SCENARIO = re.compile(r"([A-Z]+)_(\d+)")
 
 
 def chain_of(nodeid: str) -> str:

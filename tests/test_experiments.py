@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from unittest import mock
 
 import boto3
@@ -12,12 +13,14 @@ from botocore.exceptions import ClientError
 from helpers import clean_up, course, experiments, steps
 from helpers.account import clock
 from helpers.experiments import emptying, experiment, faults, settling
+from tests.notebook_files import code_cells, read
 
 pytestmark = pytest.mark.usefixtures("environment")
 
 SHOWS = "import json\ndef lambda_handler(event, context):\n    print(json.dumps(event))\n"
 FAILS = SHOWS + "    raise ValueError('no')\n"
 WORKS = SHOWS + "    print(event['Records'][0]['body'])\n"
+LOOKS = ("Describe", "Filter", "Get", "List", "Receive")
 ALLOW = (
     '{"Version": "2012-10-17", "Statement":'
     ' {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}'
@@ -53,6 +56,21 @@ def test_built_again_it_is_as_if_new_and_clean_up_finds_all_of_it(learner) -> No
     assert kinds == ["function", "log group", "queue", "queue", "role", "trigger"]
     clean_up.clean_up()
     assert clean_up.find() == []
+
+
+def test_build_makes_the_calls_that_08_shows_by_hand(learner) -> None:
+    made: list[str] = []
+    events = boto3.DEFAULT_SESSION.events
+    events.register("before-call.*", lambda model, **_others: made.append(model.name))
+    experiments.build("Retries", WORKS)
+    cells = "\n".join(cell.source for cell in code_cells(read("08_retries")))
+    by_hand, _, _ = cells.partition("experiments.build(")
+    shown = re.findall(r"\b(?:sqs|iam|lambda_)\.((?:create|attach)_\w+)", by_hand)
+    names = ["".join(word.capitalize() for word in each.split("_")) for each in shown]
+    changing = [each for each in made if not each.startswith(LOOKS)]
+    assert len(names) == 6
+    assert [each for each in changing if each in names] == names
+    assert {*changing} - {*names} == {"SetQueueAttributes", "UpdateFunctionConfiguration"}
 
 
 def test_what_somebody_else_made_is_not_touched(learner) -> None:

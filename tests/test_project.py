@@ -21,6 +21,8 @@ HELPERS = sorted((ROOT / "helpers").rglob("*.py"))
 # What a declared package brings along because its own interface is made of it.
 PART_OF = {"IPython": "ipykernel", "botocore": "boto3", "flask": "moto", "werkzeug": "moto"}
 PART_OF |= {"jupyter_server": "jupyterlab", "tornado": "jupyterlab"}
+# A package whose modules have another name than itself.
+NAMED = {"cfnlint": "cfn-lint", "samtranslator": "aws-sam-translator"}
 MACHINE_PATH = re.compile(r"(?<![\w.~*}$])/(?:work|root|home|Users|var/folders|tmp)/[A-Za-z0-9]")
 
 
@@ -30,6 +32,13 @@ def names(requirements: list[str]) -> set[str]:
 
 def declared() -> set[str]:
     return names(PROJECT["project"]["dependencies"])
+
+
+def of_a_class() -> set[str]:
+    """What only a class server needs, by the names under which it is imported."""
+    wanted = (ROOT / "helpers" / "room" / "requirements.in").read_text(encoding="utf-8")
+    lines = [line for line in wanted.splitlines() if line and line[0] not in "#-"]
+    return {name.removeprefix("jupyterhub-").replace("-", "_") for name in names(lines)}
 
 
 def imports(path: Path) -> set[str]:
@@ -60,11 +69,23 @@ def test_every_dependency_is_pinned() -> None:
     assert wanted - pinned == set()
 
 
+def test_what_the_site_needs_is_pinned_as_the_course_has_it() -> None:
+    course, site = (
+        dict(re.findall(r"^([\w.-]+)==(\S+)(?: ;.*)?$", path.read_text(encoding="utf-8"), re.M))
+        for path in (ROOT / "requirements.lock", ROOT / "docs" / "site" / "requirements.lock")
+    )
+    assert names(PROJECT["dependency-groups"]["site"]) - set(site) == set()
+    both = set(course) & set(site)
+    assert {name for name in both if course[name] != site[name]} == set()
+    assert {"nbconvert", "jinja2", "beautifulsoup4"} <= both
+
+
 def test_helpers_import_declared_packages_only() -> None:
     roots = {name.split(".")[0] for path in HELPERS for name in imports(path)}
     foreign = roots - sys.stdlib_module_names - {"helpers"}
     assert "boto3" in foreign
-    assert {PART_OF.get(name, name) for name in foreign} - declared() == set()
+    known = declared() | of_a_class()
+    assert {(PART_OF | NAMED).get(name, name) for name in foreign} - known == set()
 
 
 @pytest.mark.parametrize(("part", "whole"), PART_OF.items())
@@ -107,7 +128,7 @@ def test_command_of_the_local_aws_imports_moto_only_once_it_serves() -> None:
 
 def test_continuous_integration_runs_the_tests_of_the_readme() -> None:
     script = ROOT / ".ci" / "run"
-    assert "exec make test" in script.read_text(encoding="utf-8").splitlines()
+    assert "make test" in script.read_text(encoding="utf-8").splitlines()
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 

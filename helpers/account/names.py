@@ -15,7 +15,10 @@ PRACTICE_FUNCTION = "PracticeFunction"
 TABLE, JOBS_QUEUE, POLLED_QUEUE = "ProcessedOrders", "VideoJobs", "PolledQueue"
 # Each has a queue, a dead-letter queue, a function and a role of its own: see helpers/experiments.
 BREAK_IT, WATCH = "BreakIt", "Watch"
-EXPERIMENTS = ("Retries", "Throughput", "Orders", "Videos", "AuditLog", BREAK_IT, WATCH)
+EXPERIMENTS = (
+    *("Retries", "HandleOnce", "Throughput", "Orders", "Videos", "AuditLog"),
+    *(BREAK_IT, WATCH),
+)
 TAG = "sqs-lambda-course"
 
 
@@ -74,8 +77,10 @@ WRITES = {
     "05_write_handler": of_steps(before=6),
     "06_send_message": of_steps(before=7) + Names(queues=("PracticeStickers",)),
     "07_check_logs": of_steps(before=8),
-    "08_retries": of_experiment("Retries")
-    + Names(queues=("PracticeLabels", "PracticeLabels-dlq"), tables=(TABLE,)),
+    "08_retries": of_experiment("ByHand")
+    + of_experiment("Retries")
+    + Names(queues=("PracticeLabels", "PracticeLabels-dlq")),
+    "09_handle_once": of_experiment("HandleOnce") + Names(tables=(TABLE,)),
     "10_throughput": of_experiment("Throughput") + Names(queues=(POLLED_QUEUE,)),
     "11_use_cases": of_experiment("Orders")
     + of_experiment("Videos")

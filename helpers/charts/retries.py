@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import pandas as pd
 
 from helpers.charts.style import (
@@ -24,59 +21,36 @@ from helpers.charts.style import (
 
 EARLY_S = 0.05  # what clocks and rounding may make of a try that is on time
 
-Pauses = Callable[[int, float], list[float]]  # of a number of tries and the first pause in s
-
-
-class Tries(NamedTuple):
-    """The tries of a message, in s since it was first received."""
-
-    name: str
-    starts: pd.Series
-    expected: list[float]
-
 
 @in_style
-def retry_schedule(
-    plain: pd.DataFrame,
-    visibility_s: float,
-    backoff: pd.DataFrame | None = None,
-    max_receives: int | None = None,
-) -> Chart:
-    """When a message was tried: expected from the visibility timeout, and seen.
+def retry_schedule(seen: pd.DataFrame, first_pause_s: float, doubling: bool = False) -> Chart:
+    """When a message was tried: expected, and seen.
 
-    `plain` are the deliveries of one message; `backoff` those of another, whose handler
-    made the first pause `visibility_s` by ChangeMessageVisibility and doubled it each time.
-    With `max_receives`, the maxReceiveCount of the queue, as many tries are expected.
+    `seen` are the deliveries of one message. Each pause is expected to be `first_pause_s`, in s:
+    the visibility timeout of its queue. With `doubling` the handler made the first pause so by
+    ChangeMessageVisibility, and each later one twice the one before.
     """
-    rows: list[tuple[str, pd.DataFrame, Pauses]] = [("plain", plain, plain_pauses)]
-    if backoff is not None:
-        rows.append(("backoff", backoff, doubling_pauses))
-    if any(seen["started"].isna().all() for _, seen, _ in rows):
+    if seen["started"].isna().all():
         raise ValueError("retry_schedule: there is nothing to draw, no try was seen to start.")
-    tries = [
-        Tries(
-            name, starts_of(seen), pauses(max_receives or seen["receive_count"].max(), visibility_s)
-        )
-        for name, seen, pauses in rows
-    ]
-    figure, axes = new_axes(1.7 + 1.1 * len(rows))
-    for lane, (_, starts, expected) in enumerate(tries):
-        label = {0: ("expected", "seen")}.get(lane, (None, None))
-        axes.plot(
-            expected, [lane] * len(expected), "|", color=GREY, markersize=38, markeredgewidth=2,
-            label=label[0],
-        )  # fmt: skip
-        axes.plot(starts, [lane] * len(starts), "o", color=BLUE, markersize=11, label=label[1])
-        for number, start in starts.items():
-            axes.annotate(f"try {number}", (start, lane + 0.32), ha="center", va="bottom")
-    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
-    axes.set_ylim(len(rows) - 0.25, -0.45)
-    axes.invert_yaxis()
+    starts = starts_of(seen)
+    pauses = doubling_pauses if doubling else even_pauses
+    expected = pauses(seen["receive_count"].max(), first_pause_s)
+    figure, axes = new_axes(2.4)
+    axes.plot(
+        expected, [0] * len(expected), "|", color=GREY, markersize=38, markeredgewidth=2,
+        label="expected",
+    )  # fmt: skip
+    axes.plot(starts, [0] * len(starts), "o", color=BLUE, markersize=11, label="seen")
+    for number, start in starts.items():
+        axes.annotate(f"try {number}", (start, 0.32), ha="center", va="bottom")
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(-0.3, 0.65)
     axes.margins(x=0.08)
     axes.set_xlabel("time since the message was first received (s)")
-    axes.set_title(schedule_title(tries))
+    axes.set_title(schedule_title(starts, expected, doubling))
     legend_beside(axes, markerscale=0.6)
-    return make_chart(figure, schedule_text(tries, visibility_s, max_receives))
+    return make_chart(figure, schedule_text(starts, expected, first_pause_s, doubling))
 
 
 def starts_of(seen: pd.DataFrame) -> pd.Series:
@@ -89,9 +63,9 @@ def starts_of(seen: pd.DataFrame) -> pd.Series:
     return starts.set_axis(seen["receive_count"]).dropna().sort_index()
 
 
-def plain_pauses(tries: int, visibility_s: float) -> list[float]:
-    """When tries are expected if each pause is the visibility timeout, in s."""
-    return [number * visibility_s for number in range(tries)]
+def even_pauses(tries: int, pause_s: float) -> list[float]:
+    """When tries are expected if all pauses are the same, in s."""
+    return [number * pause_s for number in range(tries)]
 
 
 def doubling_pauses(tries: int, first_s: float) -> list[float]:
@@ -99,13 +73,11 @@ def doubling_pauses(tries: int, first_s: float) -> list[float]:
     return [first_s * (2**number - 1) for number in range(tries)]
 
 
-def schedule_title(tries: list[Tries]) -> str:
-    said = [
-        f"{count(len(starts), 'try', 'tries')} in {starts.max():.0f} s" for _, starts, _ in tries
-    ]
-    if len(tries) == 2:
-        return f"{said[0]} at an even pace, {said[1]} with backoff"
-    return f"{said[0]}, {too_early(tries[0].starts, tries[0].expected) or 'none'} too early"
+def schedule_title(starts: pd.Series, expected: list[float], doubling: bool) -> str:
+    pace = "with pauses that double" if doubling else "at an even pace"
+    early = too_early(starts, expected) or "none"
+    tries = count(len(starts), "try", "tries")
+    return f"{tries} {pace}, in {starts.max():.0f} s: {early} too early"
 
 
 def too_early(starts: pd.Series, expected: list[float]) -> int:
@@ -114,13 +86,14 @@ def too_early(starts: pd.Series, expected: list[float]) -> int:
     return sum(start < plan.get(number, start) - EARLY_S for number, start in starts.items())
 
 
-def schedule_text(tries: list[Tries], visibility_s: float, max_receives: int | None) -> str:
-    limit = f" of at most {max_receives}" if max_receives else ""
-    said = [
-        f"{name}: {count(len(starts), 'try', 'tries')}{limit}, {most_came(starts, expected)}"
-        for name, starts, expected in tries
-    ]
-    return f"Retries with a first pause of {visibility_s:g} s. {'; '.join(said)}."
+def schedule_text(
+    starts: pd.Series, expected: list[float], first_pause_s: float, doubling: bool
+) -> str:
+    pauses = f"a first pause of {first_pause_s:g} s, then twice as long each time"
+    if not doubling:
+        pauses = f"pauses of {first_pause_s:g} s"
+    tries = count(len(starts), "try", "tries")
+    return f"Retries with {pauses}: {tries}, {most_came(starts, expected)}."
 
 
 def most_came(starts: pd.Series, expected: list[float]) -> str:

@@ -1,7 +1,9 @@
-"""What the exercises of notebook 08 are checked by: two queues, and what a handler reports."""
+"""What the exercises of notebook 08 are checked by: two queues, and a handler that has to fail."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from collections.abc import Callable, Iterator
 from operator import not_
@@ -18,8 +20,8 @@ from helpers.learning.writing import shortened
 
 DAY_S = 86_400
 LABEL_S = 20  # so long the function of the labels may run
-READABLE = {"m-1": "1200", "m-3": "450", "m-5": "990"}
-UNREADABLE = {"m-2": "12x0", "m-4": "free"}
+GOOD, POISON = "1200", "free"
+LAST_TRY = 5
 
 
 # -- when a queue gives up -------------------------------------------------------------------
@@ -139,91 +141,71 @@ def keeps(sqs: Client, queue: Thing, dead: Thing) -> Point:
     return point(kept_s == 14 * DAY_S, f"{dead.name} keeps messages for 14 days.", advice)
 
 
-# -- a handler that reports ------------------------------------------------------------------
+# -- a handler that fails when it should -----------------------------------------------------
 
 
 @exercise
-def check_report(handler: Callable[[Any, Any], Any]) -> Iterator[Point]:
-    """A handler of a batch names the messages that it cannot read, and no others.
+def check_fails(handler: Callable[[Any, Any], Any]) -> Iterator[Point]:
+    """A handler of one order raises for what cannot be charged, at each try, and says so.
 
-    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html: an answer with an
-    identifier that Lambda does not know counts as a failure of the whole batch, and no answer
-    as success.
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html: Lambda deletes
+    the batch when the call returns, whatever it answers, unless the trigger has the setting
+    ReportBatchItemFailures.
     """
-    answer, error = try_out(handler, batch({**READABLE, **UNREADABLE}), None)
-    if error is not None:
-        yield Point(
-            False,
-            f"It raises {type(error).__name__}: then the whole batch comes back, and good orders "
-            "are charged again.",
-        )
-        return
-    yield Point(True, "It answers, and does not raise.")
-    failed = failed_of(answer)
-    if failed is None:
-        yield Point(
-            False,
-            "Lambda looks for a dictionary like {'batchItemFailures': [{'itemIdentifier': "
-            f"messageId}}]}}, and the answer is {shortened(answer)}.",
-        )
-        return
-    yield from names_those(failed)
-
-
-def batch(bodies: dict[str, str]) -> dict[str, Any]:
-    """An event with these bodies, by message id and in the order of the ids."""
-    return {
-        "Records": [
-            {
-                "messageId": message_id,
-                "body": body,
-                "attributes": {"ApproximateReceiveCount": "1"},
-                "eventSource": "aws:sqs",
-            }
-            for message_id, body in sorted(bodies.items())
-        ]
-    }
-
-
-def failed_of(answer: Any) -> list[Any] | None:
-    """What an answer names as failed; None when it has not the form that Lambda reads."""
-    if answer is None:
-        return []
-    items = answer.get("batchItemFailures", ()) if isinstance(answer, dict) else ()
-    if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
-        return None
-    return [each.get("itemIdentifier") for each in items]
-
-
-def names_those(failed: list[Any]) -> Iterator[Point]:
-    known = {**READABLE, **UNREADABLE}
-    unknown = [each for each in failed if each not in [*known]]
-    if unknown:
-        yield Point(
-            False,
-            f"It names {unknown[0]!r}, which is no messageId of the batch: Lambda then takes the "
-            "whole batch for failed.",
-        )
-        return
-    left_out = [known[each] for each in UNREADABLE if each not in failed]
-    yield point(not left_out, "It names each order that cannot be read.", about_lost(left_out))
-    again = [known[each] for each in READABLE if each in failed]
+    _, error, _ = call(handler, GOOD)
     yield point(
-        not again,
-        "It names no other: Lambda deletes what was charged.",
-        f"It names {', '.join(map(repr, again))} too, which were charged: they come back, and are "
-        "charged again.",
+        error is None,
+        "A good order is charged, and the call returns.",
+        f"It raises for {GOOD!r}, which was charged: the order comes back, and is charged again.",
+    )
+    answer, error, said = call(handler, POISON)
+    yield point(error is not None, "It fails for what cannot be charged.", about_answer(answer))
+    if error is None:
+        return
+    _, error, _ = call(handler, POISON, LAST_TRY)
+    yield point(
+        error is not None,
+        "It fails at every try, so that the order ends in the dead-letter queue.",
+        f"At try {LAST_TRY} it returns, so {POISON!r} is deleted and never gets to the dead-letter "
+        "queue. To give up is the queue's business: raise at every try.",
+    )
+    yield point(
+        POISON in said,
+        "Its log still says which order was not charged.",
+        f"Its log no longer says that {POISON!r} was not charged: keep the line, and raise after "
+        "it.",
     )
 
 
-def about_lost(bodies: list[str]) -> str:
-    if len(bodies) == len(UNREADABLE):
+def call(
+    handler: Callable[[Any, Any], Any], body: str, receive_count: int = 1
+) -> tuple[Any, Exception | None, str]:
+    """What a handler answers to an event of one message, what it raises, and what it prints."""
+    record = {
+        "messageId": f"m-{body}",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": str(receive_count)},
+        "eventSource": "aws:sqs",
+    }
+    printed = io.StringIO()
+
+    def call_it() -> Any:
+        with contextlib.redirect_stdout(printed):
+            return handler({"Records": [record]}, None)
+
+    return *try_out(call_it), printed.getvalue()
+
+
+def about_answer(answer: Any) -> str:
+    """What is wrong with a handler that returns for what it cannot charge."""
+    if answer is None:
+        return f"It returns, and to return means success: Lambda deletes {POISON!r}. Let it raise."
+    if isinstance(answer, dict) and "batchItemFailures" in answer:
         return (
-            "It names no order, as if all were charged: Lambda deletes those that cannot be read."
+            "It names the order in an answer, which Lambda reads only if the trigger has a setting "
+            f"for it, and this one has none: Lambda deletes {POISON!r}. Let it raise."
         )
-    if bodies == [*UNREADABLE.values()][:1]:
-        return f"It names the last that failed, and not {bodies[0]!r}: keep all of them, in a list."
     return (
-        f"It does not name {', '.join(map(repr, bodies))}. It stops at the first that cannot be "
-        "read, and Lambda deletes what comes after it, untouched: go on, and answer at the end."
+        f"It returns {shortened(answer)}. Lambda does not read that: the call returned, so Lambda "
+        f"deletes {POISON!r}. Let it raise."
     )

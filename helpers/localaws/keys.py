@@ -18,7 +18,10 @@ ID_LENGTH, SECRET_LENGTH = 20, 40  # characters, as of AWS's own keys
 IN_THE_WAY = (
     *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"),
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    *(f"AWS_ENDPOINT_URL_{name}" for name in ("SQS", "LAMBDA", "IAM", "STS", "CLOUDWATCH_LOGS")),
+    *(
+        f"AWS_ENDPOINT_URL_{name}"
+        for name in ("SQS", "LAMBDA", "IAM", "STS", "CLOUDWATCH_LOGS", "CLOUDFORMATION")
+    ),
 )
 NOT_BY_PROXY = "127.0.0.1,localhost"
 SHELLS = ("sh", "powershell")

@@ -43,8 +43,10 @@ HEADER = """\
 This table is made from the conformance tests by `make ledger`; a test fails when it is out of date.
 
 - **Scenario**: LS-… are answers of AWS that were recorded, or asserted by tests that ran on AWS,
-  in the public repository `localstack/localstack`; G-… are gaps in those, and LI-… is Logs
-  Insights, known from AWS's documentation or from what users of AWS reported.
+  in the public repository `localstack/localstack`; G-… are gaps in those, known from AWS's
+  documentation or from what users of AWS reported; CF-…, CW-… and LI-… are those of CloudFormation,
+  CloudWatch and Logs Insights, known likewise; DF-… are differences that clients and recordings of
+  others have shown here.
 - **Here**: *same* means that each test named in the last column passes on the local AWS.
 - **rehearsed**: a rehearsal, `run --like-aws`, closes that difference. Its figures are half
   estimates; a test that passes there is not proved on AWS.
@@ -73,7 +75,7 @@ def modules() -> list[ModuleType]:
 
 def ids_in(name: str) -> list[str]:
     """The scenario ids in a test's name."""
-    return [f"{word}-{number}" for word, number in re.findall(r"(LS|G|LI|CW)_(\d+)", name)]
+    return [f"{word}-{number}" for word, number in re.findall(r"([A-Z]+)_(\d+)", name)]
 
 
 def tests_by_scenario() -> dict[str, list[str]]:
@@ -93,7 +95,7 @@ def remarks() -> dict[str, list[str]]:
     for name, verdict in VERDICTS.items():
         for module in modules():
             for scenario, text in getattr(module, name, {}).items():
-                known = scenario.startswith("LS-") and name == "UNKNOWN"
+                known = not scenario.startswith("G-") and name == "UNKNOWN"
                 said[scenario].append(f"{'same, but in part ' if known else ''}{verdict}: {text}")
     return said
 

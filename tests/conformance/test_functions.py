@@ -20,10 +20,12 @@ DIFFERS = {
     "order, and more than 3,008 MB of memory are refused with AWS's text for new accounts; other "
     "accounts have up to 10,240 MB",
     "LS-096": "The setting is kept and shown; no loop is ever stopped",
+    "DF-22": "They are out of the course: a function's URL is kept and shown, and nothing listens "
+    "there; provisioned concurrency is NotImplemented; Code.Location leads nowhere",
 }
 UNKNOWN = {
-    "LS-083": "how AWS's pattern begins; here it is the one of the API reference. A name with "
-    "another account's number is taken for one's own, as moto does",
+    "LS-083": "whether AWS knows a function by another account's number; here such a name is "
+    "taken for one's own, as moto does",
 }
 
 CREATED = {

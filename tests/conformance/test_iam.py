@@ -15,6 +15,10 @@ DIFFERS = {
     "LS-072": "A new role and a policy attached to it are usable at once; AWS needs about 10 s, "
     "in which CreateFunction is refused as in G-03",
 }
+UNKNOWN = {
+    "DF-18": "what AWS calls the matched policies and where in them the statements begin and end; "
+    "here they have names and no places",
+}
 
 ONE = HEAD + "    return 1\n"
 TRUST = json.dumps(steps.TRUST_POLICY)
@@ -128,6 +132,99 @@ def test_a_trust_policy_that_is_none(aws, document):
         aws.iam.create_role, RoleName=unique("role"), AssumeRolePolicyDocument=document
     )
     assert refused[:2] == (400, "MalformedPolicyDocument")
+
+
+@pytest.mark.parametrize("version", [{}, {"Version": "2008-10-17"}], ids=["none", "older"])
+def test_DF_05_a_trust_policy_without_a_version(aws, version):
+    document = {**version, "Statement": steps.TRUST_POLICY["Statement"]}
+    name = unique("role")
+    aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))
+    aws.later(aws.delete_role, name)
+    role = aws.iam.get_role(RoleName=name)["Role"]
+    assert role["AssumeRolePolicyDocument"] == document
+    aws.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    function = aws.function(ONE, Role=role["Arn"])
+    assert aws.invoke(function).value == 1
+
+
+@pytest.fixture(scope="module")
+def user(aws) -> str:
+    name = unique("user")
+    aws.iam.create_user(UserName=name)
+    aws.later(aws.iam.delete_user, UserName=name)
+    return name
+
+
+def test_DF_18_attach_to_a_user_what_is_no_policy(aws, user):
+    refused = refusal(aws.iam.attach_user_policy, UserName=user, PolicyArn="longpolicynamebutnoarn")
+    assert refused == (400, "ValidationError", "Invalid ARN:  Could not be parsed!")
+
+
+def simulated(aws: Any, arn: str, **arguments: Any) -> dict[tuple[str, str], str]:
+    """The decision for each action and resource."""
+    answer = aws.iam.simulate_principal_policy(PolicySourceArn=arn, **arguments)
+    assert answer["IsTruncated"] is False
+    return {
+        (each["EvalActionName"], each["EvalResourceName"]): each["EvalDecision"]
+        for each in answer["EvaluationResults"]
+    }
+
+
+def test_DF_18_what_a_role_may_do(aws):
+    mine, other = "arn:aws:sqs:us-east-1:123456789012:mine", "arn:aws:sqs:us-east-1:1:other"
+    name, arn = aws.new_role(
+        {"Effect": "Allow", "Action": "sqs:*", "Resource": mine},
+        {"Effect": "Deny", "Action": "sqs:DeleteQueue", "Resource": "*"},
+    )
+    actions = ["sqs:SendMessage", "sqs:DeleteQueue"]
+    assert simulated(aws, arn, ActionNames=actions, ResourceArns=[mine, other]) == {
+        ("sqs:SendMessage", mine): "allowed",
+        ("sqs:SendMessage", other): "implicitDeny",
+        ("sqs:DeleteQueue", mine): "explicitDeny",
+        ("sqs:DeleteQueue", other): "explicitDeny",
+    }
+    assert simulated(aws, arn, ActionNames=["logs:PutLogEvents"]) == {
+        ("logs:PutLogEvents", "*"): "implicitDeny"
+    }
+    aws.iam.attach_role_policy(RoleName=name, PolicyArn=steps.POLICY_ARN)
+    answer = aws.iam.simulate_principal_policy(
+        PolicySourceArn=arn, ActionNames=["logs:PutLogEvents"]
+    )
+    [matched] = answer["EvaluationResults"][0]["MatchedStatements"]
+    assert matched["SourcePolicyId"] == steps.POLICY_ARN.rpartition("/")[2]
+    assert matched["SourcePolicyType"] == "IAM Policy"
+
+
+def test_DF_18_what_a_user_may_do_by_its_group(aws, user):
+    group = unique("group")
+    aws.iam.create_group(GroupName=group)
+    aws.later(aws.iam.delete_group, GroupName=group)
+    statement = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    aws.iam.put_group_policy(GroupName=group, PolicyName="send", PolicyDocument=policy)
+    aws.later(aws.iam.delete_group_policy, GroupName=group, PolicyName="send")
+    arn = aws.iam.get_user(UserName=user)["User"]["Arn"]
+    before = simulated(aws, arn, ActionNames=["sqs:SendMessage"])
+    aws.iam.add_user_to_group(GroupName=group, UserName=user)
+    aws.later(aws.iam.remove_user_from_group, GroupName=group, UserName=user)
+    after = simulated(aws, arn, ActionNames=["sqs:SendMessage"])
+    assert [*before.values(), *after.values()] == ["implicitDeny", "allowed"]
+
+
+@pytest.mark.parametrize(
+    ("arn", "code"),
+    [
+        ("arn:aws:sts::{0}:assumed-role/role/session", "InvalidInput"),
+        ("arn:aws:iam::{0}:role/nobody", "NoSuchEntity"),
+    ],
+)
+def test_DF_18_nobody_to_simulate(aws, arn, code):
+    refused = refusal(
+        aws.iam.simulate_principal_policy,
+        PolicySourceArn=arn.format(aws.account),
+        ActionNames=["sqs:SendMessage"],
+    )
+    assert refused[1] == code
 
 
 def test_LS_133_attach_what_is_no_policy(aws):

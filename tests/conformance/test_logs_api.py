@@ -124,3 +124,78 @@ def test_a_log_group_by_its_identifier(aws, group, form):
 )
 def test_filter_patterns_for_text(aws, group, pattern, expected):
     assert found(aws, logGroupName=group, filterPattern=pattern) == expected
+
+
+def test_LS_139_names_of_groups_and_streams(aws, group):
+    for call, given in (
+        (aws.logs.create_log_group, {"logGroupName": "a" * 513}),
+        (aws.logs.create_log_stream, {"logGroupName": group, "logStreamName": "a" * 513}),
+    ):
+        text = "Invalid LogGroup or LogStream, both must have length less than or equal to 512."
+        assert refusal(call, **given) == (400, "InvalidParameterException", text)
+    for call, given, parameter, value, pattern in (
+        (
+            *(aws.logs.create_log_group, {"logGroupName": "a b"}),
+            *("logGroupName", "a b", r"[\.\-_/#A-Za-z0-9]+"),
+        ),
+        (
+            *(aws.logs.create_log_stream, {"logGroupName": group, "logStreamName": "a:b"}),
+            *("logStreamName", "a:b", "[^:*]*"),
+        ),
+    ):
+        text = (
+            f"1 validation error detected: Value '{value}' at '{parameter}' failed to satisfy "
+            f"constraint: Member must satisfy regular expression pattern: {pattern}"
+        )
+        assert refusal(call, **given) == (400, "InvalidParameterException", text)
+
+
+def test_DF_16_log_groups_by_a_part_of_their_names(aws, group):
+    part = group.rpartition("-")[2]
+    found = poll(
+        lambda: aws.logs.describe_log_groups(logGroupNamePattern=part)["logGroups"],
+        bool,
+        "the group to be found",
+    )
+    assert [each["logGroupName"] for each in found] == [group]
+    assert found[0]["logGroupClass"] == "STANDARD"
+    assert "storedBytes" not in found[0]
+    [by_prefix] = aws.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert by_prefix["deletionProtectionEnabled"] is False
+    assert by_prefix["logGroupClass"] == "STANDARD"
+    assert aws.logs.describe_log_groups(logGroupNamePattern=part.upper())["logGroups"] == []
+
+
+def test_DF_16_a_part_and_a_beginning_exclude_each_other(aws):
+    refused = refusal(aws.logs.describe_log_groups, logGroupNamePattern="a", logGroupNamePrefix="a")
+    assert refused == (
+        400,
+        "InvalidParameterException",
+        "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
+    )
+
+
+@pytest.mark.parametrize("pattern", ["{part}", "^/course/group", "nothing|{part}"])
+def test_DF_16_listed_log_groups(aws, group, pattern):
+    wanted = pattern.format(part=group.rpartition("-")[2])
+    found = poll(
+        lambda: aws.logs.list_log_groups(logGroupNamePattern=wanted)["logGroups"],
+        lambda groups: group in [each["logGroupName"] for each in groups],
+        "the group to be listed",
+    )
+    [mine] = [each for each in found if each["logGroupName"] == group]
+    assert mine["logGroupClass"] == "STANDARD"
+    assert mine["logGroupArn"].endswith(f":log-group:{group}")
+    assert aws.logs.list_log_groups(logGroupNamePattern="^course/group")["logGroups"] == []
+
+
+def test_DF_16_pages_of_log_groups(aws, group):
+    names = [f"{group}/{letter}" for letter in "abc"]
+    for name in names:
+        aws.logs.create_log_group(logGroupName=name)
+        aws.later(aws.logs.delete_log_group, logGroupName=name)
+    pages = aws.logs.get_paginator("describe_log_groups").paginate(
+        logGroupNamePrefix=f"{group}/", PaginationConfig={"PageSize": 2}
+    )
+    found = [[each["logGroupName"] for each in page["logGroups"]] for page in pages]
+    assert found == [names[:2], names[2:]]

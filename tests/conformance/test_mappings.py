@@ -378,7 +378,7 @@ def test_G_01_a_longer_timeout_of_the_function_is_refused(aws) -> None:
 
 
 @pytest.mark.parametrize("change", [{"Enabled": True}, {"BatchSize": 5}], ids=str)
-def test_G_01_an_update_over_a_queue_that_became_too_short(aws, change) -> None:
+def test_G_01_DF_04_an_update_over_a_queue_that_became_too_short(aws, change) -> None:
     mapping, url = mapping_over_a_queue_of_one_second(aws)
     text = "Queue visibility timeout: 1 seconds is less than Function timeout: 3 seconds"
     update = aws.lambda_.update_event_source_mapping

@@ -13,6 +13,11 @@ NO_DEDUPLICATION = (
     "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId "
     "provided explicitly"
 )
+DIFFERS = {
+    "DF-17": "A changed DeduplicationScope counts at once; on AWS the old one counts for a while",
+    "DF-21": "With a topic that deduplicates by content and a queue that does not, Publish is "
+    "refused; AWS takes the topic's own deduplication id",
+}
 UNKNOWN = {
     "LS-122": "whether a swallowed message is answered with the id of the first one is not "
     "recorded; here, as with moto, with an id of its own",

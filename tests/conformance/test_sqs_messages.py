@@ -102,6 +102,17 @@ def test_LS_056_a_message_comes_back_after_its_visibility_timeout(aws) -> None:
     assert after["ReceiptHandle"] != before["ReceiptHandle"]
 
 
+def test_DF_10_what_comes_back_is_handed_out_before_what_was_sent_later(aws) -> None:
+    url, _ = aws.queue()
+    aws.sqs.send_message(QueueUrl=url, MessageBody="sent first")
+    [received] = aws.receive(url)
+    aws.sqs.send_message(QueueUrl=url, MessageBody="sent later")
+    aws.sqs.change_message_visibility(
+        QueueUrl=url, ReceiptHandle=received["ReceiptHandle"], VisibilityTimeout=0
+    )
+    assert [message["Body"] for message in aws.receive(url)] == ["sent first", "sent later"]
+
+
 def test_LS_057_changing_visibility(aws) -> None:
     url, _ = aws.queue(VisibilityTimeout=1)
     aws.sqs.send_message(QueueUrl=url, MessageBody="x")
@@ -116,6 +127,26 @@ def test_LS_057_changing_visibility(aws) -> None:
     change(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
     assert len(aws.receive(url)) == 1
     assert aws.receive(url) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reason"),
+    [
+        (43_201, "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]."),
+        (-1, "Must be >= 0 and <= 43200, if provided."),
+    ],
+)
+def test_no_message_is_hidden_for_more_than_twelve_hours(aws, seconds, reason) -> None:
+    url, _ = aws.queue()
+    aws.sqs.send_message(QueueUrl=url, MessageBody="x")
+    [message] = aws.receive(url)
+    handle = {"ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": seconds}
+    text = f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: {reason}"
+    refused = refusal(aws.sqs.change_message_visibility, QueueUrl=url, **handle)
+    assert refused == (400, "InvalidParameterValue", text)
+    entries = [{"Id": "a", **handle}]
+    answer = aws.sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+    assert [each["Message"] for each in answer["Failed"]] == [text]
 
 
 def test_LS_058_delete_is_idempotent(aws) -> None:
@@ -456,6 +487,17 @@ def test_LS_118_what_is_refused_and_why(aws) -> None:
         call = {"QueueUrl": url, "MessageBody": "x", "MessageAttributes": given}
         error = (400, "InvalidParameterValue", message)
         assert refusal(aws.sqs.send_message, **call) == error
+
+
+def test_DF_12_a_forbidden_character_in_an_attribute(aws) -> None:
+    url, _ = aws.queue()
+    call = {"QueueUrl": url, "MessageBody": "x", "MessageAttributes": {"a": text("\x08")}}
+    assert refusal(aws.sqs.send_message, **call) == (
+        400,
+        "InvalidParameterValue",
+        "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF "
+        "| #xE000 to #xFFFD | #x10000 to #x10FFFF",
+    )
 
 
 def test_LS_118_letters_beyond_ascii_are_accepted(aws) -> None:

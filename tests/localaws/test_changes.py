@@ -15,7 +15,7 @@ import pytest
 from moto.iam.models import IAMBackend
 
 from helpers.localaws.permissions import roles as permissions
-from helpers.localaws.permissions.roles import Role
+from helpers.localaws.permissions.roles import LAMBDA_SERVICE, Role
 from helpers.localaws.queues.move_tasks import COMPLETED, FAILED, MOST_LISTED
 from helpers.localaws.triggers import mappings
 from helpers.localaws.triggers.mappings import Triggers
@@ -39,7 +39,9 @@ def get_function(name: str) -> Any:
 
 def triggers_on(queues: Any) -> Triggers:
     """Triggers of functions that never run."""
-    return Triggers(REGION, ACCOUNT, get_function, pytest.fail, lambda: queues, threading.Lock())
+    return Triggers(
+        REGION, ACCOUNT, get_function, get_function, pytest.fail, lambda: queues, threading.Lock()
+    )
 
 
 class SlowMapping(mappings.Mapping):
@@ -119,14 +121,14 @@ def attach(iam: IAMBackend, role: Any, name: str) -> Any:
 def test_policies_may_be_attached_while_a_role_is_judged(iam, monkeypatch) -> None:
     role = make_role(iam, "r")
     attach(iam, role, "p")
-    read = permissions._default_version
+    read = permissions.default_version
 
     def read_and_attach(policy: Any) -> Any:
         if len(role.managed_policies) == 1:
             attach(iam, role, "q")
         return read(policy)
 
-    monkeypatch.setattr(permissions, "_default_version", read_and_attach)
+    monkeypatch.setattr(permissions, "default_version", read_and_attach)
     assert may_receive(role)
 
 
@@ -149,7 +151,7 @@ def test_roles_may_appear_while_one_is_looked_for(iam) -> None:
     iam.roles["first"] = Watched()
     role = make_role(iam, "r")
     assert not may_receive(role)
-    assert not Role(ACCOUNT, role.arn).lambda_may_assume()
+    assert not Role(ACCOUNT, role.arn).may_be_assumed_by(LAMBDA_SERVICE)
 
 
 # -- queues ----------------------------------------------------------------------------------------

@@ -263,3 +263,13 @@ def test_a_fault_of_the_service_has_an_answer(
     assert (status, headers["x-amzn-errortype"]) == (500, "ServiceException")
     assert message in json.loads(body)["Message"]
     assert ("Traceback" in capsys.readouterr().err) == shows_traceback
+
+
+@pytest.mark.parametrize(
+    ("weights", "draw", "chosen"),
+    [({}, 0.0, "1"), ({"2": 0.25}, 0.24, "2"), ({"2": 0.25}, 0.25, "1"), ({"2": 0.0}, 0.0, "1")],
+)
+def test_an_alias_shares_its_calls_by_weights(weights, draw, chosen) -> None:
+    routing = {"AdditionalVersionWeights": weights}
+    alias = function.Alias("1", "r", "live", "f", "1", "", routing)
+    assert alias.choose(draw) == chosen

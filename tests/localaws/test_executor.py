@@ -152,7 +152,7 @@ def test_a_package_cannot_leave_its_folder(tmp_path) -> None:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in ("../above.py", "/absolute.py", "a/../../twice.py", "fine.py"):
             archive.writestr(name, "x = 1")
-    unpack(buffer.getvalue(), tmp_path / "inside" / "package")
+    unpack((buffer.getvalue(),), tmp_path / "inside" / "package")
     escaped = [
         path
         for path in tmp_path.rglob("*.py")

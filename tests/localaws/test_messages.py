@@ -234,6 +234,35 @@ def test_fifo_dead_letters_do_not_block_their_group(fifo, clock):
 # -- standard queues -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("receives", "order"), [(1, "ab"), (2, "ab"), (3, "ba"), (4, "ba")])
+def test_DF_10_what_comes_back_stands_before_what_came_later(standard, clock, receives, order):
+    send(standard, "a")
+    for _ in range(receives):
+        assert bodies(receive(standard, visibility_s=1)) == ["a"]
+        clock.forward(1)
+    send(standard, "b")
+    assert bodies(receive(standard)) == list(order)
+
+
+def test_DF_10_messages_come_back_in_the_order_in_which_they_were_sent(standard, clock):
+    send(standard, *"abc")
+    found = receive(standard)
+    send(standard, "d")
+    for message in (found[2], found[0], found[1]):
+        hide(standard, message, 0)
+    assert bodies(receive(standard, 1)) == ["a"]
+    assert bodies(receive(standard)) == ["b", "c", "d"]
+
+
+def test_a_queue_keeps_no_places_of_messages_that_are_gone(standard):
+    send(standard, "stays in front")
+    for _ in range(1000):
+        message = new_message("gone")
+        standard.add(message)
+        assert delete(standard, message)
+    assert len(standard._places) < 200
+
+
 def test_LS_056_a_message_comes_back_after_its_visibility_timeout(standard, clock):
     send(standard, "m")
     (first,) = receive(standard, visibility_s=1)

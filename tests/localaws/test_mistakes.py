@@ -30,7 +30,7 @@ CALLS = [
     ("iam", "generate_service_last_accessed_details", {"Arn": steps.POLICY_ARN}),
     ("logs", "start_query", {"startTime": 0, "endTime": 1, "queryString": "fields @message"}),
     ("logs", "get_query_results", {"queryId": "nope"}),
-    ("logs", "list_log_groups", {}),
+    ("logs", "list_anomalies", {}),
 ]
 
 

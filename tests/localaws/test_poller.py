@@ -147,15 +147,17 @@ class Invoked:
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
         self.events: list[bytes] = []
+        self.qualifiers: list[str | None] = []
         self.function = SimpleNamespace(pending=False, account_id="1", role="r")
 
-    def get_function(self, _arn: str) -> Any:
+    def to_invoke(self, _arn: str) -> Any:
         if self.function is None:
             raise UnknownFunctionException("f")
         return self.function
 
-    def run(self, _function: Any, event: bytes, *_others: Any) -> Any:
+    def run(self, _function: Any, event: bytes, _request_id: str, qualifier: str | None) -> Any:
         self.events.append(event)
+        self.qualifiers.append(qualifier)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -175,7 +177,7 @@ def make_poller(monkeypatch) -> Callable[[Any], Poller]:
             deleted=True,
             polling=True,
             event_source_arn="q",
-            function_arn="f",
+            function_arn="arn:aws:lambda:us-east-1:1:function:f:live",
             scaling_config={"MaximumConcurrency": 1},
             function_response_types=[],
             batch_size=10,
@@ -205,6 +207,12 @@ def queue_hiding_for(seconds: int) -> Any:
         fifo_queue=False,
         visibility_timeout=seconds,
     )
+
+
+def test_a_trigger_runs_the_alias_that_it_was_given(make_poller) -> None:
+    backend = Invoked(DONE)
+    make_poller(backend)._process(queue_hiding_for(30), [hidden_for(1000)], object())
+    assert backend.qualifiers == ["live"]
 
 
 def test_a_batch_that_could_not_be_handed_over_takes_no_room(make_poller) -> None:

@@ -25,7 +25,7 @@ from helpers.localaws.lifecycle import CHECKOUT
 from helpers.localaws.metrics.alarms import Alarm
 from helpers.localaws.metrics.backend import Backend
 from helpers.localaws.metrics.store import Store, make_metric
-from helpers.localaws.rehearsal import draws, metrics, triggers
+from helpers.localaws.rehearsal import draws, metrics, stacks, triggers
 from helpers.localaws.rehearsal.conditions import Conditions, OldValues
 from helpers.localaws.rehearsal.limits import Throttles, limit_of
 from helpers.localaws.rehearsal.metrics import LateStore
@@ -41,6 +41,7 @@ from helpers.localaws.rehearsal.profiles import (
 )
 from helpers.localaws.rehearsal.report import Report
 from helpers.localaws.settings import PROFILES, LikeAws, read_like_aws
+from helpers.localaws.stacks.kinds import roles
 from tests.conformance.kit import REGION, poll
 from tests.localaws.kit import ACCOUNT, command, local_aws_of
 
@@ -382,6 +383,19 @@ def test_a_standard_queue_delivers_some_twice_and_out_of_order(hostile):
 def test_a_fifo_queue_delivers_once_and_in_order(hostile):
     url = hostile.queue("strict.fifo", FifoQueue="true", ContentBasedDeduplication="true")
     assert receive_all(hostile, url, MessageGroupId="g") == (Counter(), True)
+
+
+def test_a_stack_waits_until_its_role_is_known_and_its_policies_are_in_force(monkeypatch) -> None:
+    looks = iter([(False, False), (True, False), (False, True), (True, True)])
+    seen: list[tuple[bool, bool]] = []
+    known, enforced = mock.Mock(), mock.Mock()
+    known.is_known.side_effect = lambda *_: seen.append(next(looks)) or seen[-1][0]
+    enforced.are_enforced.side_effect = lambda *_: seen[-1][1]
+    monkeypatch.setattr(roles, "wait_until_usable", roles.wait_until_usable)
+    monkeypatch.setattr(stacks.time, "sleep", lambda _s: None)
+    stacks.install(known, enforced)
+    roles.wait_until_usable(["role"])
+    assert len(seen) == 4
 
 
 def receive_all(rehearsal: Rehearsal, url: str, **placed: str) -> tuple[Counter, bool]:

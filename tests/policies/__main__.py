@@ -14,17 +14,18 @@ from tests.policies import documents, recording, replay
 from tests.policies.replay import Broken, Policies
 
 # To delete something, the clean-up needs what another notebook has made; some make it sooner.
-CLEAN_UP, MAKES_ALL, MAKES_MOST = "99_clean_up", "08_retries", "04_add_trigger"
+CLEAN_UP, MAKES_ALL, MAKES_MOST = "99_clean_up", "09_handle_once", "04_add_trigger"
 OF_THE_REST = ("dynamodb:DeleteTable", "iam:DeleteRolePolicy")
 DELETES = re.compile(r":(Delete|Detach)(?!Message)")
 # The notebooks that a role with just function.json is enough for: 02 and 12 look at the policies
 # that roles have, and one of 12's faults is that one is missing.
 WITH_FUNCTIONS = ("03_create_function", "04_add_trigger", "05_write_handler", "06_send_message",
-                  "07_check_logs", "08_retries", "10_throughput", "11_use_cases")  # fmt: skip
+                  "07_check_logs", "08_retries", "09_handle_once", "10_throughput",
+                  "11_use_cases")  # fmt: skip
 # What nothing here breaks without, and why it is in the policy all the same.
 ON_AWS_ONLY = "the local AWS asks for logs:PutLogEvents alone, Lambda for all three"
 BY_THE_GUIDE = "Lambda's guide asks for it, the local AWS does not"
-OTHER_PAUSES = "no cell fails, but the chart of 08 shows other pauses"
+OTHER_PAUSES = "no cell fails, but the chart of 09 shows other pauses"
 OPTIONAL = {
     (documents.LEARNER, "logs:TagResource"): "for a clean-up that is interrupted",
     (documents.FUNCTION, "logs:CreateLogGroup"): ON_AWS_ONLY,

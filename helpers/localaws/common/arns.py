@@ -85,6 +85,24 @@ def of_dashboard(account: str, name: str) -> str:
     return f"arn:aws:cloudwatch::{account}:dashboard/{name}"
 
 
+def of_stack(region: str, account: str, name: str, number: str) -> str:
+    """The ARN of a stack, which is its id.
+
+    >>> of_stack("eu-west-1", "123456789012", "pipeline", "9bd2")
+    'arn:aws:cloudformation:eu-west-1:123456789012:stack/pipeline/9bd2'
+    """
+    return f"arn:aws:cloudformation:{region}:{account}:stack/{name}/{number}"
+
+
+def of_change_set(region: str, account: str, name: str, number: str) -> str:
+    """The ARN of a change set, which is its id.
+
+    >>> of_change_set("eu-west-1", "123456789012", "first", "9bd2")
+    'arn:aws:cloudformation:eu-west-1:123456789012:changeSet/first/9bd2'
+    """
+    return f"arn:aws:cloudformation:{region}:{account}:changeSet/{name}/{number}"
+
+
 def qualified(function: str, qualifier: str | None) -> str:
     """A function's name or ARN with a qualifier, if there is one.
 

@@ -104,6 +104,14 @@ class Access:
         shown = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
         return hmac.compare_digest(shown.encode("latin-1"), self._key.secret.encode())
 
+    def credentials(self, key_id: str) -> dict[str, str]:
+        """What boto3 signs with as the holder of a key; a key that is not known is our own."""
+        found = sts.find_credentials(key_id)
+        if found is None:
+            return {"aws_access_key_id": self._key.id, "aws_secret_access_key": self._key.secret}
+        token = {"aws_session_token": found.token} if found.token else {}
+        return {"aws_access_key_id": key_id, "aws_secret_access_key": found.secret, **token}
+
     def _find(self, given: Signature) -> Credentials | None:
         if given.key_id == self._key.id:
             return Credentials(self._key.secret)

@@ -28,6 +28,7 @@ from helpers.localaws.common import arns
 from helpers.localaws.front.protocols import Answer, Call, Fault, error_answer, read_call
 from helpers.localaws.permissions import conditions
 from helpers.localaws.permissions.roles import (
+    CLOUDFORMATION,
     LAMBDA_SERVICE,
     NOTHING,
     Refusal,
@@ -181,6 +182,14 @@ def role_or_other(call: Call, parameters: dict[str, Any]) -> str | None:
         return arns.of_role(call.account, name, parameters.get("Path", "/"))
 
 
+def stack(call: Call, parameters: dict[str, Any]) -> str | None:
+    """A stack, by its name with the id left open, or by its ARN."""
+    name = parameters.get("StackName")
+    if not name or arns.is_arn(name):
+        return name
+    return arns.of_stack(call.region, call.account, name, "*")
+
+
 RESOURCES: dict[str, Callable[[Call, dict[str, Any]], str | None]] = {
     "sqs": queue,
     "lambda": function_or_mapping,
@@ -188,6 +197,7 @@ RESOURCES: dict[str, Callable[[Call, dict[str, Any]], str | None]] = {
     "monitoring": alarm_or_dashboard,
     "iam": role_or_other,
     "dynamodb": table,
+    "cloudformation": stack,
     "sts": lambda _call, parameters: parameters.get("RoleArn", "*"),
 }
 
@@ -239,8 +249,9 @@ def no_more(_call: Call, _parameters: dict[str, Any]) -> list[Need]:
 
 
 def passing_its_role(call: Call, parameters: dict[str, Any]) -> list[Need]:
-    role = parameters.get("Role")
-    context = {conditions.PASSED_TO: LAMBDA_SERVICE}
+    to_stacks = call.service == "cloudformation"
+    role = parameters.get("RoleARN" if to_stacks else "Role")
+    context = {conditions.PASSED_TO: CLOUDFORMATION if to_stacks else LAMBDA_SERVICE}
     return [Need("iam:PassRole", role, context)] if role else []
 
 
@@ -275,6 +286,10 @@ def moving(call: Call, parameters: dict[str, Any]) -> list[Need]:
 MORE: dict[str, Callable[[Call, dict[str, Any]], list[Need]]] = {
     "sqs:CreateQueue": tagging("sqs:TagQueue"),
     "sqs:StartMessageMoveTask": moving,
+    **{
+        f"cloudformation:{operation}": passing_its_role
+        for operation in ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet")
+    },
     "iam:CreateRole": tagging("iam:TagRole"),
     "dynamodb:CreateTable": tagging("dynamodb:TagResource"),
     "monitoring:PutMetricAlarm": tagging("cloudwatch:TagResource"),

@@ -38,6 +38,7 @@ WITH_BODY = (
 NAMESPACES = {
     "sqs": "http://queue.amazonaws.com/doc/2012-11-05/",
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
+    "cloudformation": "http://cloudformation.amazonaws.com/doc/2010-05-15/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
     "monitoring": "http://monitoring.amazonaws.com/doc/2010-08-01/",
 }

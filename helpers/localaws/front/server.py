@@ -21,7 +21,7 @@ os.environ.update(MOTO)  # before moto is imported
 from flask import Flask
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from helpers.localaws.common.moto_patches import remember_hosts, remember_look_ups
+from helpers.localaws.common.moto_patches import remember_hosts, remember_look_ups, write_as_aws
 from helpers.localaws.front import malformed
 from helpers.localaws.front.access import Access, Caller, refuse_page
 from helpers.localaws.front.connections import MAX_HEADER_BYTES, REFUSED_UNREAD, PatientServer
@@ -72,7 +72,7 @@ class Application:
         if self._services is None:
             from helpers.localaws.front.services import Services
 
-            self._services = Services(self._folder, self.endpoint_url)
+            self._services = Services(self._folder, self.endpoint_url, self._access)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         answer = refuse_page(environ)
@@ -155,6 +155,7 @@ def serve(
     the port is taken, and OSError when the folder cannot be made.
     """
     remember_look_ups()
+    write_as_aws()
     sts.install()
     iam.install()  # STS asks IAM, so it has to be there first
     application = make(about, folder, access)

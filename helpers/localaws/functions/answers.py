@@ -17,7 +17,7 @@ from moto.core.models import default_user_config
 
 from helpers.localaws.common import arns
 from helpers.localaws.common.clean_refusals import ERROR_TYPE, CleanRefusals
-from helpers.localaws.common.errors import body_as_recorded, not_found, violation
+from helpers.localaws.common.errors import body_as_recorded, violation
 from helpers.localaws.common.moto_patches import put_in_place
 from helpers.localaws.functions import refusals as rules
 from helpers.localaws.functions.backend import Backend
@@ -41,6 +41,7 @@ class Responses(
 ):
     """moto's Lambda responses, with the states, refusals and statuses of AWS."""
 
+    content_type = "application/json"
     use_raw_body = True
 
     def call_action(self) -> Any:
@@ -155,12 +156,19 @@ class Responses(
 
     # -- permissions ---------------------------------------------------------------------
 
+    def add_permission(self) -> Any:
+        policy = self.backend.policy_of(self._named(1), self._get_param("Qualifier"))
+        statement = policy.add(self.json_body)
+        return 201, {"status": 201}, json.dumps({"Statement": json.dumps(statement)})
+
+    def get_policy(self) -> str:
+        policy = self.backend.policy_of(self._named(1), self._get_param("Qualifier"))
+        return policy.wire_format()
+
     def remove_permission(self) -> Any:
-        statements = self.backend.get_function(self._named(2)).policy.statements
-        statement = self.path.rsplit("/", 1)[1]
-        if statement not in [each["Sid"] for each in statements]:
-            raise not_found("No policy is associated with the given resource.")
-        return super().remove_permission()
+        policy = self.backend.policy_of(self._named(2), self._get_param("Qualifier"))
+        policy.del_statement(unquote(self.path.rsplit("/", 1)[1]), self._get_param("RevisionId"))
+        return 204, {"status": 204}, ""
 
 
 def marker_value(marker: str | None) -> int:

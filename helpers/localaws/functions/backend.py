@@ -11,14 +11,17 @@ from typing import Any
 
 from moto.awslambda.exceptions import (
     InvalidParameterValueException,
+    UnknownAliasException,
+    UnknownFunctionException,
 )
 from moto.awslambda_simple import models as moto_simple
 from moto.sqs import models as sqs
 
 from helpers.localaws import settings
-from helpers.localaws.common.errors import conflict
+from helpers.localaws.common.errors import conflict, not_found
 from helpers.localaws.functions import refusals as rules
 from helpers.localaws.functions.function import Alias, Function
+from helpers.localaws.functions.policy import FunctionPolicy
 from helpers.localaws.functions.storage import Storage
 from helpers.localaws.invocations.asynchronous import AsynchronousInvocations
 from helpers.localaws.invocations.asynchronous_settings import EventSettings
@@ -49,9 +52,9 @@ class Backend(moto_simple.LambdaSimpleBackend):
         self._changes = threading.RLock()
         self._lambdas = Storage(region_name=region_name, account_id=account_id)
         self.event_settings = EventSettings(self.get_function)
-        self.invocations = Invocations(self.get_function, executor)
+        self.invocations = Invocations(self._lambdas.to_invoke, executor)
         self.asynchronous = AsynchronousInvocations(
-            self.get_function,
+            self._lambdas.to_invoke,
             self.invocations.run,
             self.event_settings.of,
             self._queues,
@@ -61,6 +64,7 @@ class Backend(moto_simple.LambdaSimpleBackend):
             region_name,
             account_id,
             self.get_function,
+            self._lambdas.to_invoke,
             self.invocations.run,
             self._queues,
             self._changes,
@@ -88,6 +92,7 @@ class Backend(moto_simple.LambdaSimpleBackend):
         role = Role(self.account_id, spec["Role"])
         rules.check_role(role)
         rules.check_dead_letter_target(role, spec)
+        rules.check_tags(spec.get("Tags") or {})
         self._check_is_new(name)
         rules.check_code(self.account_id, self.partition, spec["Code"])
         function = Function(self.account_id, {**spec, "FunctionName": name}, self.region_name)
@@ -171,6 +176,7 @@ class Backend(moto_simple.LambdaSimpleBackend):
                     return  # LS-086: an unknown qualifier is silently accepted
             super().delete_function(name, qualifier)
             self.event_settings.forget(function, qualifier)
+            function.of_all_versions.policies.pop(qualifier, None)
         self._executor.retire(function.function_arn)
 
     # -- aliases -----------------------------------------------------------------------
@@ -178,6 +184,50 @@ class Backend(moto_simple.LambdaSimpleBackend):
     def create_alias(self, *details: Any, **named: Any) -> Alias:
         with self._changes:
             return super().create_alias(*details, **named)
+
+    # -- permissions, tags and layers --------------------------------------------------
+
+    def policy_of(self, name: str, qualifier: str | None) -> FunctionPolicy:
+        """The policy of a function, or of a version or alias that is there."""
+        name, qualifier = self._lambdas.split_name(name, qualifier)
+        function = self.get_function(name)
+        try:
+            function = self.get_function(name, qualifier)
+        except UnknownFunctionException as error:
+            if qualifier and not qualifier.isdecimal():
+                raise UnknownAliasException(error.message.partition(": ")[2]) from None
+            raise
+        return function.policy_of(qualifier, self._lambdas.find_alias(name, qualifier))
+
+    def _get_resource_by_arn(self, arn: str) -> Any:
+        kind, name = rules.split_taggable(arn)
+        if kind == "function":
+            return self.get_function(arn)
+        found = self.triggers.get(name) if kind == "event-source-mapping" else None
+        if found is None:
+            raise not_found(f"{kind.replace('-', ' ').capitalize()} not found: {arn}")
+        return found
+
+    def tag_resource(self, resource_arn: str, tags: dict[str, str]) -> None:
+        with self._changes:
+            resource = self._get_resource_by_arn(resource_arn)
+            rules.check_tags({**resource.tags, **tags})
+            super().tag_resource(resource_arn, tags)
+            touch(resource)
+
+    def untag_resource(self, resource_arn: str, tag_keys: list[str]) -> None:
+        with self._changes:
+            super().untag_resource(resource_arn, tag_keys)
+            touch(self._get_resource_by_arn(resource_arn))
+
+    def publish_layer_version(self, spec: dict[str, Any]) -> Any:
+        rules.check_code(self.account_id, self.partition, spec["Content"])
+        return super().publish_layer_version(spec)
+
+    def delete_alias(self, name: str, function_name: str) -> None:
+        with self._changes:
+            super().delete_alias(name, function_name)
+            self.get_function(function_name).of_all_versions.policies.pop(name, None)
 
     # -- triggers: by these names moto's answers and its CloudFormation call ------------
 
@@ -237,6 +287,12 @@ class Backend(moto_simple.LambdaSimpleBackend):
                 "FunctionCount": len(functions),
             },
         }
+
+
+def touch(resource: Any) -> None:
+    """A function gets a new revision when its tags change; a mapping has none."""
+    if isinstance(resource, Function):
+        resource.touch()
 
 
 def unreserved_refusal() -> InvalidParameterValueException:

@@ -19,6 +19,7 @@ from moto.awslambda.exceptions import (
 
 from helpers.localaws.common import arns
 from helpers.localaws.common.errors import precondition_failed
+from helpers.localaws.functions.policy import FunctionPolicy, Parent
 from helpers.localaws.runtime.model import FunctionVersion
 
 PENDING_S = 0.5  # AWS needs a second or two
@@ -41,10 +42,11 @@ class Function(moto_lambda.LambdaFunction):
     ) -> None:
         # Versions are shallow copies of $LATEST: this they have in common.
         self.of_all_versions = SimpleNamespace(
-            reserved_concurrency=None, recursive_loop="Terminate", published=0
+            reserved_concurrency=None, recursive_loop="Terminate", published=0, policies={}
         )
         spec = {**spec, "Code": dict(spec["Code"])}
         super().__init__(account_id, with_whole_vpc(spec), region, version)
+        self.policy = self.policy_of(None)
         self.environment_vars = (spec.get("Environment") or {}).get("Variables") or {}
         self.echo_environment = "Environment" in spec
         self.dead_letter_arn = (spec.get("DeadLetterConfig") or {}).get("TargetArn")
@@ -82,6 +84,10 @@ class Function(moto_lambda.LambdaFunction):
         self._revisions = [str(uuid.uuid4()), str(uuid.uuid4())]
         self.code_revision = self._revisions[1]
 
+    def touch(self) -> None:
+        """A new revision, of what changes neither code nor configuration (DF-20)."""
+        self._revisions = [str(uuid.uuid4()), str(uuid.uuid4())]
+
     def changed(self) -> None:
         """Code or configuration was updated: a new revision, in progress for a while."""
         self.updated_at = time.monotonic() + UPDATING_S
@@ -101,6 +107,15 @@ class Function(moto_lambda.LambdaFunction):
                 "The Revision Id provided does not match the latest Revision Id. Call the "
                 "GetFunction/GetAlias API to retrieve the latest Revision Id"
             )
+
+    def policy_of(self, qualifier: str | None, parent: Parent | None = None) -> FunctionPolicy:
+        """Who else may use the function, or the version or alias of it that is meant.
+
+        `parent`: that version or alias.
+        """
+        policies = self.of_all_versions.policies
+        arn = arns.qualified(arns.unqualified(self.function_arn), qualifier)
+        return policies.setdefault(qualifier, FunctionPolicy(parent or self, arn))
 
     # -- what is shown -----------------------------------------------------------------
 
@@ -179,10 +194,14 @@ class Function(moto_lambda.LambdaFunction):
         self.logs_group_name = config["LogGroup"]
 
     def _get_layers_data(self, layers_versions_arns: list[str]) -> list[Any]:
+        """What is shown of the layers; their packages outlive the layers' own deletion."""
         try:
-            return super()._get_layers_data(layers_versions_arns)
+            shown = super()._get_layers_data(layers_versions_arns)
         except ValueError:  # not an ARN
             raise UnknownLayerVersionException(layers_versions_arns) from None
+        find = moto_lambda.get_backend(self.account_id, self.region).layers_versions_by_arn
+        self.layer_packages = tuple(find(each["Arn"]).code_bytes for each in shown)
+        return shown
 
     def for_executor(self) -> FunctionVersion:
         return FunctionVersion(
@@ -200,6 +219,7 @@ class Function(moto_lambda.LambdaFunction):
             region=self.region,
             log_group=self.logs_group_name,
             package=self.code_bytes,
+            layers=self.layer_packages,
             logging_config=self.logging_config,
         )
 
@@ -217,10 +237,26 @@ def with_whole_vpc(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 class Alias(moto_lambda.LambdaAlias):
-    """An alias, whose routing is shown only if it has weights."""
+    """An alias, whose routing is shown only if it has weights (DF-14)."""
 
     def to_json(self) -> dict[str, Any]:
         shown = super().to_json()
-        if not (self.routing_config or {}).get("AdditionalVersionWeights"):
+        if not self.weights:
             del shown["RoutingConfig"]
         return shown
+
+    def touch(self) -> None:
+        """A new revision, after a change."""
+        self.revision_id = str(uuid.uuid4())
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """What part of the calls goes to another version."""
+        return (self.routing_config or {}).get("AdditionalVersionWeights") or {}
+
+    def choose(self, draw: float) -> str:
+        """The version that a call runs. `draw`: a number from 0 to 1, by chance."""
+        for version, weight in self.weights.items():
+            if draw < weight:
+                return str(version)
+        return str(self.function_version)

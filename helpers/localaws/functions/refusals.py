@@ -22,7 +22,7 @@ from helpers.localaws.common.errors import (
     violation,
     violation_text,
 )
-from helpers.localaws.permissions.roles import Role
+from helpers.localaws.permissions.roles import LAMBDA_SERVICE, Role
 
 MAX_REQUEST_BYTES = 70_167_211  # LS-085, as the next two
 MAX_ZIP_BYTES = 52_428_800
@@ -35,15 +35,42 @@ MAX_TIMEOUT_S = 900
 # deployment issues in Lambda: Lambda: Concurrency and memory quotas".
 MAX_MEMORY_MB = 3008
 
+# The patterns are those of Lambda's API model, the first one also as it was recorded (LS-083).
+REGION_PATTERN = r"(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}"
 NAME_PATTERN = (
-    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?"
+    rf"(arn:(aws[a-zA-Z-]*)?:lambda:)?({REGION_PATTERN}:)?(\d{{12}}:)?"
     r"(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
 )
 NAME = re.compile(NAME_PATTERN)
 PLAIN_NAME = re.compile(r"[a-zA-Z0-9-_]+")
-REGION, FUNCTION_NAME, QUALIFIER = 3, 7, 9  # groups of NAME
+REGION, FUNCTION_NAME, QUALIFIER = 3, 11, 13  # groups of NAME
+QUALIFIER_PATTERN = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 PATTERN_WORDS = "Member must satisfy regular expression pattern: "
 ALIAS_PATTERN = "(?!^[0-9]+$)([a-zA-Z0-9-_]+)"
+UUID_PATTERN = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+TAGGABLE_PATTERN = (
+    rf"arn:(aws[a-zA-Z-]*):lambda:{REGION_PATTERN}:\d{{12}}:"
+    r"(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|"
+    rf"event-source-mapping:{UUID_PATTERN}|"
+    r"(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})"
+)
+PERMISSION_PATTERNS = {
+    "StatementId": "([a-zA-Z0-9-_]+)",
+    "Action": r"(lambda:[*]|lambda:[a-zA-Z]+|[*])",
+    "Principal": r"[^\s]+",
+    "SourceAccount": r"\d{12}",
+}
+WEIGHT_CONSTRAINT = (
+    "Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member "
+    "must have value greater than or equal to 0.0, Member must not be null]"
+)
+VERSION_CONSTRAINT = (
+    "Map keys must satisfy constraint: [Member must have length less than or equal to 1024, Member "
+    "must have length greater than or equal to 1, Member must satisfy regular expression pattern: "
+    "[0-9]+]"
+)
+MAX_TAGS = 50  # of a function or a mapping
+MAX_LAYERS = 5
 VARIABLE_PATTERN = "[a-zA-Z]([a-zA-Z0-9_])+"
 ROLE_PATTERN = r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
 
@@ -53,6 +80,7 @@ RUNTIMES = (
     "java21", "java25", "dotnet8", "dotnet10", "ruby3.2", "ruby3.3", "ruby3.4", "provided.al2",
     "provided.al2023",
 )  # fmt: skip
+ARCHITECTURES = ("x86_64", "arm64")
 RETIRED_RUNTIMES = ("python3.7", "python3.6", "python2.7")
 
 # Lambda Developer Guide, "Working with Lambda environment variables: Reserved environment
@@ -82,6 +110,8 @@ def split_name(given: str, qualifier: str | None, region: str) -> tuple[str, str
     match = NAME.fullmatch(given)
     if match is None:
         raise violation(given, "functionName", f"{PATTERN_WORDS}{NAME_PATTERN}")
+    if qualifier:
+        check_pattern(qualifier, "qualifier", QUALIFIER_PATTERN)
     other_region = (match[REGION] or region).removesuffix(":")
     if other_region != region:
         raise not_found(
@@ -103,8 +133,73 @@ def name_to_create(given: str, region: str) -> str:
 
 
 def check_alias_name(name: str) -> None:
-    if not re.fullmatch(ALIAS_PATTERN, name):
-        raise violation(name, "name", f"{PATTERN_WORDS}{ALIAS_PATTERN}")
+    check_pattern(name, "name", ALIAS_PATTERN)
+
+
+def check_pattern(value: str, where: str, pattern: str) -> None:
+    if not re.fullmatch(pattern, str(value)):
+        raise violation(value, where, f"{PATTERN_WORDS}{pattern}")
+
+
+# -- aliases ---------------------------------------------------------------------------------
+
+
+def check_weights(version: str, weights: dict[str, float]) -> None:
+    """The versions that share an alias's calls with its own (DF-14)."""
+    if len(weights) > 1:
+        raise InvalidParameterValueException(
+            "Number of items in AdditionalVersionWeights cannot be greater than 1"
+        )
+    for other, weight in weights.items():
+        shown = f"{{{other}={weight}}}"
+        where = "routingConfig.additionalVersionWeights"
+        if not 0.0 <= weight < 1.0:
+            raise violation(shown, where, WEIGHT_CONSTRAINT)
+        if other == version:
+            raise InvalidParameterValueException(
+                f"Invalid function version {version}. Function version {version} is already "
+                "included in routing configuration."
+            )
+        if version == "$LATEST":
+            raise InvalidParameterValueException(
+                "$LATEST is not supported for an alias pointing to more than 1 version"
+            )
+        if not other.isdecimal():
+            raise violation(shown, where, VERSION_CONSTRAINT)
+
+
+# -- permissions and tags --------------------------------------------------------------------
+
+
+def check_permission(wanted: dict[str, Any]) -> None:
+    """The texts that AddPermission is given (DF-15)."""
+    for name, pattern in PERMISSION_PATTERNS.items():
+        where = f"{name[0].lower()}{name[1:]}"
+        if wanted.get(name) is not None:
+            check_pattern(wanted[name], where, pattern)
+        elif name != "SourceAccount":
+            raise LambdaClientError(
+                "ValidationException",
+                f"1 validation error detected: Value null at '{where}' failed to satisfy "
+                "constraint: Member must not be null",
+            )
+
+
+def check_tags(tags: dict[str, str]) -> None:
+    if len(tags) > MAX_TAGS:
+        raise InvalidParameterValueException("Number of tags exceeds resource tag limit.")
+
+
+def split_taggable(arn: str) -> tuple[str, str]:
+    """The kind and the name of what an ARN means that tags are put on (DF-20)."""
+    check_pattern(arn, "resource", TAGGABLE_PATTERN)
+    kind, name, *qualifier = arn.split(":")[5:]
+    if kind == "function" and qualifier:
+        raise InvalidParameterValueException(
+            "Tags on function aliases and versions are not supported. Please specify a function "
+            "ARN."
+        )
+    return kind, name
 
 
 # -- settings --------------------------------------------------------------------------------
@@ -114,9 +209,9 @@ def check_settings(spec: dict[str, Any]) -> None:
     """What CreateFunction and UpdateFunctionConfiguration check alike (LS-082, LS-084)."""
     if spec.get("Runtime", RUNTIMES[0]) not in RUNTIMES:
         raise runtime_refusal(spec["Runtime"])
-    if len(spec.get("Architectures", [])) > 1:
-        shown = f"[{', '.join(spec['Architectures'])}]"
-        raise violation(shown, "architectures", "Member must have length less than or equal to 1")
+    check_architectures(spec.get("Architectures") or [])
+    if len(spec.get("Layers") or []) > MAX_LAYERS:
+        raise InvalidParameterValueException(f"Cannot reference more than {MAX_LAYERS} layers.")
     if spec.get("Timeout", 0) > MAX_TIMEOUT_S:
         constraint = f"Member must have value less than or equal to {MAX_TIMEOUT_S}"
         raise violation(spec["Timeout"], "timeout", constraint)
@@ -126,6 +221,18 @@ def check_settings(spec: dict[str, Any]) -> None:
             f"equal to {MAX_MEMORY_MB}"
         )
     check_variables((spec.get("Environment") or {}).get("Variables") or {})
+
+
+def check_architectures(names: list[str]) -> None:
+    shown = f"[{', '.join(names)}]"
+    if len(names) > 1:
+        raise violation(shown, "architectures", "Member must have length less than or equal to 1")
+    if names and names[0] not in ARCHITECTURES:
+        constraint = (
+            "Member must satisfy constraint: [Member must satisfy enum value set: "
+            f"[{', '.join(ARCHITECTURES)}], Member must not be null]"
+        )
+        raise violation(shown, "architectures", constraint)
 
 
 def check_new(spec: dict[str, Any]) -> None:
@@ -179,7 +286,7 @@ def check_role(role: Role) -> None:
     """A role ARN of the right form, whose role Lambda may assume (LS-082, G-03)."""
     if not re.fullmatch(ROLE_PATTERN, role.arn):
         raise violation(role.arn, "role", f"{PATTERN_WORDS}{ROLE_PATTERN}")
-    if not role.lambda_may_assume():
+    if not role.may_be_assumed_by(LAMBDA_SERVICE):
         raise InvalidParameterValueException(
             "The role defined for the function cannot be assumed by Lambda."
         )

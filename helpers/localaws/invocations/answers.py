@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from moto.awslambda.responses import LambdaResponse
 
+from helpers.localaws.common import arns
 from helpers.localaws.common.errors import refusal, too_large
 from helpers.localaws.runtime.executor import Stopped, Throttled
 from helpers.localaws.runtime.kept_function import KeptFunction
@@ -40,6 +41,7 @@ class InvokeResponses(LambdaResponse):
     def invoke(self) -> Any:
         name = unquote(self.path.rsplit("/", 2)[-2])
         qualifier = self.querystring.get("Qualifier", [None])[0]
+        qualifier = qualifier or arns.function_and_qualifier(name)[1] or None
         function = self.backend.invocations.function_to_invoke(name, qualifier)
         event = self.raw_body or b"{}"
         kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")

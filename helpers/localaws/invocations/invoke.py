@@ -6,6 +6,7 @@ import time
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
+from helpers.localaws.common import arns
 from helpers.localaws.common.errors import conflict, not_found
 from helpers.localaws.metrics.services import Invoked, of_function
 from helpers.localaws.runtime.executor import Executor, Throttled
@@ -44,8 +45,8 @@ class Invocations:
     ) -> Result:
         """Run a function now. Raises Throttled."""
         arn = function.function_arn
-        if qualifier == "$LATEST":
-            arn += ":$LATEST"
+        if qualifier:  # as it was called, which an alias may be (DF-08)
+            arn = arns.qualified(arns.unqualified(arn), qualifier)
         reserved = function.reserved_concurrency
         invocation = Invocation(function.for_executor(), event, request_id, arn, headers or {})
         counted = of_function(function.function_arn, qualifier)

@@ -25,6 +25,10 @@ from helpers.localaws.metrics.recording import record_lines
 from helpers.localaws.queues.message_store import now_ms
 
 NO_STREAM = "The specified log stream does not exist."
+STANDARD = "STANDARD"  # the class of a log group
+NOT_BY_PATTERN = ("storedBytes", "deletionProtectionEnabled")
+MAX_NAME = 512
+GROUP_NAME, STREAM_NAME = r"[\.\-_/#A-Za-z0-9]+", "[^:*]*"
 TERM = re.compile(r'([?-]?)("(?:[^"\\]|\\.)*"|\S+)')
 
 
@@ -51,6 +55,32 @@ class TextPattern:
         if self._all:
             return all(term in message for term in self._all)
         return not self._any or any(term in message for term in self._any)
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether a name has a part, or begins so when the pattern begins with `^`.
+
+    >>> fits("/aws/lambda/work", "^/aws"), fits("/aws/lambda/work", "^work")
+    (True, False)
+    """
+    wanted = pattern.removeprefix("^")
+    return name.startswith(wanted) if pattern != wanted else wanted in name
+
+
+def check_name(parameter: str, name: str, pattern: str) -> None:
+    """The name of a new group or stream (LS-139).
+
+    The first text is recorded, the second one reported: aws/aws-embedded-metrics-java #65 and
+    j256/cloudwatch-logback-appender #34.
+    """
+    if len(name) > MAX_NAME:
+        raise InvalidParameterException(
+            "Invalid LogGroup or LogStream, both must have length less than or equal to "
+            f"{MAX_NAME}."
+        )
+    if not re.fullmatch(pattern, name):
+        constraint = f"Member must satisfy regular expression pattern: {pattern}"
+        raise InvalidParameterException(constraint=constraint, parameter=parameter, value=name)
 
 
 class ByName(dict[str, Any]):
@@ -106,6 +136,7 @@ class Backend(moto_logs.LogsBackend):
     def create_log_group(
         self, log_group_name: str, tags: dict[str, str], **named: Any
     ) -> moto_logs.LogGroup:
+        check_name("logGroupName", log_group_name, GROUP_NAME)
         with self._lock:
             group = super().create_log_group(log_group_name, tags, **named)
             group.streams = ByName(NO_STREAM)
@@ -121,6 +152,7 @@ class Backend(moto_logs.LogsBackend):
             super().delete_log_group(log_group_name)
 
     def create_log_stream(self, log_group_name: str, log_stream_name: str) -> None:
+        check_name("logStreamName", log_stream_name, STREAM_NAME)
         with self._lock:
             try:
                 super().create_log_stream(log_group_name, log_stream_name)
@@ -154,6 +186,8 @@ def stream_exists() -> ResourceAlreadyExistsException:
 class Responses(CleanRefusals, LogsResponse):
     """moto's Logs responses, where a log group may also be given by its ARN."""
 
+    content_type = "application/x-amz-json-1.1"
+
     def _get_param(self, param_name: str, if_none: Any = None) -> Any:
         value = super()._get_param(param_name, if_none)
         if param_name == "logGroupName" and value is None:
@@ -165,6 +199,59 @@ class Responses(CleanRefusals, LogsResponse):
                 for each in super()._get_param("logGroupIdentifiers") or []
             ]
         return value
+
+    def describe_log_groups(self) -> str:
+        prefix, pattern = (
+            self._get_param("logGroupNamePrefix"),
+            self._get_param("logGroupNamePattern"),
+        )
+        if prefix and pattern:
+            raise InvalidParameterException(
+                "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
+            )
+        found = [
+            {"logGroupClass": STANDARD, "deletionProtectionEnabled": False}
+            | group.to_describe_dict()
+            for group in self._groups_of_class()
+            if group.name.startswith(prefix or "") and (pattern or "") in group.name
+        ]
+        if pattern:  # recorded: such an answer is shorter
+            found = [
+                {key: each[key] for key in each if key not in NOT_BY_PATTERN} for each in found
+            ]
+        return self._page(found, 50)
+
+    def list_log_groups(self) -> str:
+        alternatives = (self._get_param("logGroupNamePattern") or "^").split("|")
+        found = [
+            {"logGroupName": group.name, "logGroupArn": group.arn, "logGroupClass": STANDARD}
+            for group in self._groups_of_class()
+            if any(map(functools.partial(fits, group.name), alternatives))
+        ]
+        return self._page(found, 1000)
+
+    def _groups_of_class(self) -> list[moto_logs.LogGroup]:
+        """The log groups of the wanted class, by name. Here all are of the standard one."""
+        if self._get_param("logGroupClass", STANDARD) != STANDARD:
+            return []
+        return sorted(self.logs_backend.groups.values(), key=lambda group: group.name)
+
+    def _page(self, found: list[dict[str, Any]], most: int) -> str:
+        """A page of log groups in the order of their names. A token is the last name of a page."""
+        limit = self._get_param("limit", 50)
+        if not 1 <= limit <= most:
+            bound = (
+                f"less than or equal to {most}" if limit > most else "greater than or equal to 1"
+            )
+            raise InvalidParameterException(
+                constraint=f"Member must have value {bound}", parameter="limit", value=limit
+            )
+        after = self._get_param("nextToken") or ""
+        left = [each for each in found if each["logGroupName"] > after]
+        answer: dict[str, Any] = {"logGroups": left[:limit]}
+        if len(left) > limit:
+            answer["nextToken"] = left[limit - 1]["logGroupName"]
+        return json.dumps(answer)
 
     @property
     def _insights(self) -> Insights:

@@ -24,7 +24,9 @@ from moto.iam.responses import IamResponse
 from helpers.localaws.common import arns
 from helpers.localaws.common.clean_refusals import CleanRefusals
 from helpers.localaws.common.moto_patches import WorkedOut, put_in_place
+from helpers.localaws.permissions.simulation import simulate
 
+OLDER = "2008-10-17"
 ROLE_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 
 
@@ -61,10 +63,25 @@ class Backend(moto_iam.IAMBackend):
         except NotFoundException:
             raise NotFoundException(f"The role with name {role_name} cannot be found.") from None
 
+    def update_assume_role_policy(self, role_name: str, assume_role_policy: str) -> None:
+        check_trust_policy(assume_role_policy)
+        self.get_role(role_name).assume_role_policy_document = assume_role_policy
+
     def attach_role_policy(self, policy_arn: str, role_name: str) -> None:
-        if not arns.is_arn(policy_arn):
-            raise ValidationError("Invalid ARN:  Could not be parsed!")
+        check_policy_arn(policy_arn)
         super().attach_role_policy(policy_arn, role_name)
+
+    def attach_user_policy(self, policy_arn: str, user_name: str) -> None:
+        check_policy_arn(policy_arn)
+        super().attach_user_policy(policy_arn, user_name)
+
+    def attach_group_policy(self, policy_arn: str, group_name: str) -> None:
+        check_policy_arn(policy_arn)
+        super().attach_group_policy(policy_arn, group_name)
+
+    def put_role_policy(self, role_name: str, policy_name: str, policy_json: str) -> None:
+        super().put_role_policy(role_name, policy_name, with_version(policy_json))
+        self.get_role(role_name).put_policy(policy_name, policy_json)
 
     def get_policy(self, policy_arn: str) -> moto_iam.ManagedPolicy:
         try:
@@ -83,13 +100,39 @@ def policy_not_found(policy_arn: str) -> NotFoundException:
     return NotFoundException(f"Policy {policy_arn} was not found.")
 
 
+def check_policy_arn(policy_arn: str) -> None:
+    """What is attached to a role, a user or a group has an ARN (LS-133, DF-18)."""
+    if not arns.is_arn(policy_arn):
+        raise ValidationError("Invalid ARN:  Could not be parsed!")
+
+
 def check_trust_policy(document: str) -> None:
-    """moto checks a trust policy only when it is changed, not when the role is created."""
+    """moto checks a trust policy only when it is changed, and wants the newer version (DF-05).
+
+    IAM User Guide, "IAM JSON policy elements: Version": the older one holds where none is said.
+    """
     try:
-        json.loads(document)
+        policy = json.loads(document)
     except ValueError:
         raise MalformedPolicyDocument("This policy contains invalid Json") from None
+    if isinstance(policy, dict) and policy.get("Version", OLDER) == OLDER:
+        document = json.dumps({**policy, "Version": "2012-10-17"})
     IAMTrustPolicyDocumentValidator(document).validate()
+
+
+def with_version(policy: str) -> str:
+    """A policy that may lack its version, for moto, which refuses it then.
+
+    IAM User Guide, "IAM JSON policy elements: Version": without it, it is 2008-10-17. SAM writes
+    such policies.
+    """
+    try:
+        document = json.loads(policy)
+    except ValueError:
+        return policy
+    if not isinstance(document, dict) or "Version" in document:
+        return policy
+    return json.dumps({"Version": "2012-10-17", **document})
 
 
 def check_role_name(name: str) -> None:
@@ -132,6 +175,21 @@ class Responses(CleanRefusals, IamResponse):
         if not self._get_param("Marker", "0").isdigit():
             raise ValidationError("Invalid Marker.")
         return super().list_roles()
+
+    def simulate_principal_policy(self) -> ActionResult:
+        results = simulate(
+            self.backend,
+            self._get_param("PolicySourceArn"),
+            self._get_param("ActionNames"),
+            self._get_param("ResourceArns") or ["*"],
+            self._get_param("PolicyInputList") or [],
+            {
+                entry["ContextKeyName"].lower(): entry["ContextKeyValues"][0]
+                for entry in self._get_param("ContextEntries") or []
+                if entry.get("ContextKeyValues")
+            },
+        )
+        return ActionResult({"EvaluationResults": results, "IsTruncated": False})
 
     def create_service_linked_role(self) -> ActionResult:
         service = self._get_param("AWSServiceName")

@@ -24,6 +24,7 @@ from moto.sts.models import sts_backends
 from helpers.localaws.permissions import conditions
 
 LAMBDA_SERVICE = "lambda.amazonaws.com"
+CLOUDFORMATION = "cloudformation.amazonaws.com"
 IDENTITY_BASED, BOUNDARY = "identity-based policy", "permissions boundary"
 ANY = "*"
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -74,21 +75,23 @@ class Role:
         role = self._find()
         if role is None:
             return Refusal(IDENTITY_BASED)
-        tags = {f"{conditions.CALLERS_TAG}{key}": value for key, value in _tags(role).items()}
+        tags = {f"{conditions.CALLERS_TAG}{key}": value for key, value in tags_of(role).items()}
         given = frozenset({**context, **tags}.items())
-        refused = _judge(_filled_in(role_policies(role), role), IDENTITY_BASED, action, on, given)
+        refused = judge(filled_in(role_policies(role), role), IDENTITY_BASED, action, on, given)
         if refused or not role.permissions_boundary_arn:
             return refused
-        boundary = _boundary(iam_backends[self.account]["aws"], role.permissions_boundary_arn)
-        return _judge(_filled_in(boundary, role), BOUNDARY, action, on, given)
+        boundary = boundary_documents(
+            iam_backends[self.account]["aws"], role.permissions_boundary_arn
+        )
+        return judge(filled_in(boundary, role), BOUNDARY, action, on, given)
 
-    def lambda_may_assume(self) -> bool:
-        """Whether the role exists and its trust policy names the Lambda service."""
+    def may_be_assumed_by(self, service: str) -> bool:
+        """Whether the role exists and its trust policy names a service ("lambda.amazonaws.com")."""
         role = self._find()
         if role is None:
             return False
         statements = json.loads(role.assume_role_policy_document).get("Statement", [])
-        return any(_trusts_lambda(statement) for statement in _as_list(statements))
+        return any(_trusts(statement, service) for statement in _as_list(statements))
 
     def credentials(self, region: str, session_name: str, duration_s: int) -> dict[str, str]:
         """Temporary credentials of a new session, as the environment variables that hold them."""
@@ -114,23 +117,23 @@ class Role:
 
 def role_policies(role: Any) -> tuple[str, ...]:
     """The policy documents of a role, inline and attached. Both may be changing meanwhile."""
-    attached = [_default_version(policy) for policy in list(role.managed_policies.values())]
-    return tuple(map(_as_text, [*role.policies.values(), *attached]))
+    attached = [default_version(policy) for policy in list(role.managed_policies.values())]
+    return tuple(map(as_text, [*role.policies.values(), *attached]))
 
 
-def _filled_in(documents: tuple[str, ...], role: Any) -> tuple[str, ...]:
+def filled_in(documents: tuple[str, ...], role: Any) -> tuple[str, ...]:
     """The policies with the role's tags in the place of variables.
 
     A variable without a value stays as it is, and what has it fits nothing.
     """
-    tags = _tags(role)
+    tags = tags_of(role)
     return tuple(
         PRINCIPAL_TAG.sub(lambda found: tags.get(found[1].lower(), found[0]), text)
         for text in documents
     )
 
 
-def _tags(role: Any) -> dict[str, str]:
+def tags_of(role: Any) -> dict[str, str]:
     """The tags of a role. IAM does not mind the case of their keys."""
     return {tag["Key"].lower(): tag["Value"] for tag in role.tags}
 
@@ -141,28 +144,26 @@ def boundary_of(account: str, role_arn: str) -> str | None:
     return role.permissions_boundary_arn if role else None
 
 
-def _boundary(backend: Any, policy_arn: str) -> tuple[str, ...]:
+def boundary_documents(backend: Any, policy_arn: str) -> tuple[str, ...]:
     try:
-        return (_as_text(_default_version(backend.get_policy(policy_arn))),)
+        return (as_text(default_version(backend.get_policy(policy_arn))),)
     except NotFoundException:
         return ()
 
 
-def _default_version(policy: Any) -> Any:
+def default_version(policy: Any) -> Any:
     """While the default version changes, moto marks none of them for an instant."""
     default = policy.default_version_id
     return next(each.document for each in policy.versions if each.version_id == default)
 
 
-def _trusts_lambda(statement: dict[str, Any]) -> bool:
+def _trusts(statement: dict[str, Any], service: str) -> bool:
     principal = statement.get("Principal", {})
     services = principal.get("Service", []) if isinstance(principal, dict) else principal
-    return statement.get("Effect") == "Allow" and bool(
-        {LAMBDA_SERVICE, ANY} & set(_as_list(services))
-    )
+    return statement.get("Effect") == "Allow" and bool({service, ANY} & set(_as_list(services)))
 
 
-def _as_text(document: object) -> str:
+def as_text(document: object) -> str:
     return document if isinstance(document, str) else json.dumps(document)
 
 
@@ -171,7 +172,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 @lru_cache(maxsize=10_000)
-def _judge(
+def judge(
     documents: tuple[str, ...],
     kind: str,
     action: str,

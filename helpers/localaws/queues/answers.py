@@ -125,6 +125,14 @@ class Responses(SQSResponse):
         check_entries(self._get_param("Entries", []))  # before moto looks at the handles
         return without_empty(super().delete_message_batch(), "Failed", "Successful")
 
+    def change_message_visibility(self) -> ActionResult:
+        self.sqs_backend.change_message_visibility(
+            self._get_queue_name(),
+            self._get_param("ReceiptHandle"),
+            self._get_param("VisibilityTimeout"),
+        )
+        return EmptyResult()
+
     def change_message_visibility_batch(self) -> ActionResult:
         if not self._get_param("Entries", []):
             raise simple_queue_error(

@@ -4,7 +4,8 @@ The rules of visibility, order and dead-lettering, and nothing else: no names, n
 permissions, no HTTP. A standard queue and a FIFO queue differ in one thing only. In a
 FIFO queue all messages of a message group stand in one lane, and a message can be
 received when nothing before it in its lane is out. In a standard queue every message has
-a lane of its own.
+a lane of its own; one that comes back is handed out before those sent later (DF-10), until it
+was received often.
 
 All times are milliseconds since the epoch, as SQS shows them. Every method is safe to
 call from several threads.
@@ -24,8 +25,10 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 WINDOW_MS = 5 * 60 * 1000  # of FIFO deduplication
-TOO_OFTEN = 3  # a message of a standard queue that was received so often has no age any more
-MOST_NOTES, FEW = 4, 100  # timers and arrivals for each message, before they are tidied
+# After so many receives a message of a standard queue goes to the back, and has no age. SQS
+# Developer Guide, "Available CloudWatch metrics for Amazon SQS": ApproximateAgeOfOldestMessage.
+TRIED_OFTEN = 3
+MOST_NOTES, FEW = 5, 100  # timers, arrivals and places for each message, before they are tidied
 ASK_EVERY_S = 1.0  # whoever waits for a message is asked so often whether he still does
 
 READY, HIDDEN, DELAYED, GONE = "ready", "hidden", "delayed", "gone"
@@ -128,7 +131,8 @@ class MessageStore:
     def _clear(self) -> None:
         self._messages: dict[str, StoredMessage] = {}
         self._lanes: dict[str, OrderedDict[str, StoredMessage]] = {}
-        self._open: OrderedDict[str, None] = OrderedDict()
+        self._open: dict[str, int] = {}  # lanes whose first message is ready, and their places
+        self._places: list[tuple[int, str]] = []
         self._timers: list[tuple[int, int, str]] = []
         self._arrivals: list[tuple[int, int, str]] = []
         self._sent: OrderedDict[tuple[str, str], Sent] = OrderedDict()
@@ -208,7 +212,7 @@ class MessageStore:
         with self._changed:
             for message in self._messages.values():
                 receives = message.approximate_receive_count - message.receives_before
-                if self.fifo or receives < TOO_OFTEN:
+                if self.fifo or receives < TRIED_OFTEN:
                     return max(now - message.entered, 0)
         return 0
 
@@ -287,7 +291,7 @@ class MessageStore:
         self._advance(now, settings.retention_s)
         delivered: list[StoredMessage] = []
         while self._open and len(delivered) < count:
-            lane = next(iter(self._open))
+            lane = self._first_open()
             for message in self._ready_in(lane, count - len(delivered)):
                 dead_letters = self._dead_letters_for(message, settings)
                 if dead_letters is not None:
@@ -370,6 +374,16 @@ class MessageStore:
             return threading.TIMEOUT_MAX
         return max(0.001, (self._timers[0][0] - now_ms()) / 1000)
 
+    def _first_open(self) -> str:
+        """The open lane with the first place; there is one."""
+        while not self._is_place(self._places[0]):
+            heapq.heappop(self._places)
+        return self._places[0][1]
+
+    def _is_place(self, note: tuple[int, str]) -> bool:
+        """Whether a note of the places still holds."""
+        return self._open.get(note[1]) == note[0]
+
     def _show(self, message: StoredMessage) -> None:
         self._set_state(message, READY)
 
@@ -390,12 +404,15 @@ class MessageStore:
 
     def _tidy(self) -> None:
         """Drop notes that hold no more, which their time would drop only later."""
-        if len(self._timers) + len(self._arrivals) <= MOST_NOTES * len(self._messages) + FEW:
+        notes = len(self._timers) + len(self._arrivals) + len(self._places)
+        if notes <= MOST_NOTES * len(self._messages) + FEW:
             return
         self._timers = list(filter(self._is_timed, self._timers))
         self._arrivals = list(filter(self._is_here, self._arrivals))
+        self._places = list(filter(self._is_place, self._places))
         heapq.heapify(self._timers)
         heapq.heapify(self._arrivals)
+        heapq.heapify(self._places)
 
     def _set_state(self, message: StoredMessage, state: str) -> None:
         if message.state in self._counts:
@@ -405,10 +422,17 @@ class MessageStore:
         message.state = state
         lane = self._lane_of(message)
         first = next(iter(self._lanes[lane].values()), None)
-        if first is not None and first.state == READY:
-            self._open.setdefault(lane)
-        else:
+        if first is None or first.state != READY:
             self._open.pop(lane, None)
+        elif lane not in self._open:
+            self._open[lane] = self._place_of(first)
+            heapq.heappush(self._places, (self._open[lane], lane))
+
+    def _place_of(self, message: StoredMessage) -> int:
+        """Where a lane stands that opens with this message: in a FIFO queue always at the end."""
+        receives = message.approximate_receive_count - message.receives_before
+        comes_back = 0 < receives < TRIED_OFTEN
+        return message.arrival if comes_back and not self.fifo else next(self._tickets)
 
 
 def _is_ready(message: StoredMessage) -> bool:

@@ -16,7 +16,6 @@ from moto.sqs.exceptions import (
     InvalidAttributeName,
     InvalidAttributeValue,
     InvalidParameterValue,
-    MaxVisibilityTimeout,
     MissingParameter,
     SQSException,
 )
@@ -239,7 +238,7 @@ def check_attribute(name: str, attribute: dict[str, Any]) -> None:
             f"Can't cast the value of message (user) attribute '{name}' to a number."
         )
     if isinstance(value, str) and ILLEGAL_CHARACTERS.search(value):
-        raise illegal_characters()
+        raise InvalidParameterValue(illegal_characters().message)  # DF-12: not as in a body
 
 
 def check_system_attributes(attributes: dict[str, Any]) -> None:
@@ -392,25 +391,35 @@ def failed_entry(entry_id: str, error: SQSException) -> dict[str, Any]:
 
 
 def check_visibility(seconds: int | None) -> None:
-    """The new timeout of ChangeMessageVisibility; moto's texts, AWS's are not recorded."""
+    """The new timeout of ChangeMessageVisibility.
+
+    Users report the text for more than the limit: aws/aws-sdk-net #794, localstack/localstack
+    #3956. For less than nothing it is that of ReceiveMessage (LS-112).
+    """
     if seconds is None:
         raise MissingParameter("VisibilityTimeout")
-    if not 0 <= int(seconds) <= MAXIMUM_VISIBILITY_TIMEOUT:
-        raise MaxVisibilityTimeout()
+    if seconds > MAXIMUM_VISIBILITY_TIMEOUT:
+        raise InvalidParameterValue(
+            f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Total "
+            "VisibilityTimeout for the message is beyond the limit "
+            f"[{MAXIMUM_VISIBILITY_TIMEOUT} seconds]."
+        )
+    check_upto("VisibilityTimeout", seconds, MAXIMUM_VISIBILITY_TIMEOUT)
 
 
 def check_receive(count: int, wait_s: int, visibility_s: int) -> None:
     """The ranges of ReceiveMessage's parameters (LS-112)."""
     check_range("MaxNumberOfMessages", count, 1, 10)
-    for name, value, highest in (
-        ("WaitTimeSeconds", wait_s, 20),
-        ("VisibilityTimeout", visibility_s, MAXIMUM_VISIBILITY_TIMEOUT),
-    ):
-        if not 0 <= value <= highest:
-            raise InvalidParameterValue(
-                f"Value {value} for parameter {name} is invalid. Reason: Must be >= 0 and "
-                f"<= {highest}, if provided."
-            )
+    check_upto("WaitTimeSeconds", wait_s, 20)
+    check_upto("VisibilityTimeout", visibility_s, MAXIMUM_VISIBILITY_TIMEOUT)
+
+
+def check_upto(name: str, value: int, highest: int) -> None:
+    if not 0 <= value <= highest:
+        raise InvalidParameterValue(
+            f"Value {value} for parameter {name} is invalid. Reason: Must be >= 0 and "
+            f"<= {highest}, if provided."
+        )
 
 
 def check_range(name: str, value: int | None, lowest: int, highest: int) -> None:

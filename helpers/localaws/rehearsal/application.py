@@ -20,6 +20,7 @@ from helpers.localaws.rehearsal import (
     metrics,
     permissions,
     queues,
+    stacks,
     tables,
     triggers,
 )
@@ -97,10 +98,12 @@ def install(conditions: Conditions) -> list[Effect]:
     metrics.install(conditions)
     policies = permissions.LatePolicies(conditions)
     policies.install()
+    fresh = permissions.FreshRoles(conditions)
+    stacks.install(fresh, policies)
     return [
         limits.Throttles(conditions),
         limits.StrayErrors(conditions),
-        permissions.FreshRoles(conditions),
+        fresh,
         policies,
         functions.LateTags(conditions),
         queues.GhostQueues(conditions),

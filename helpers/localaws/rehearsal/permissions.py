@@ -38,10 +38,7 @@ class FreshRoles(Effect):
             return None
         role = str(request.json.get("Role", ""))
         key = request.call.account, role.rpartition("/")[2]
-        with self._lock:
-            if self.conditions.now() >= self._known_at.get(key, float("-inf")):
-                return None
-        if not find_role(*key):
+        if self.is_known(*key) or not find_role(*key):
             return None
         self.conditions.report.count("role refused")
         return lambda_error(400, "InvalidParameterValueException", UNKNOWN_ROLE)
@@ -50,6 +47,11 @@ class FreshRoles(Effect):
         if request.call.service == "iam" and request.operation == "CreateRole":
             self._created(request.call.account, request.parameters["RoleName"])
         return body
+
+    def is_known(self, account: str, name: str) -> bool:
+        """Whether Lambda knows a role of this name, if there is one."""
+        with self._lock:
+            return self.conditions.now() >= self._known_at.get((account, name), float("-inf"))
 
     def _created(self, account: str, name: str) -> None:
         with self._lock:
@@ -78,6 +80,11 @@ class LatePolicies(Effect):
             return self._present(role) if seen is None else seen[0]
 
         self._present = replace(roles, "role_policies", enforced)
+
+    def are_enforced(self, account: str, name: str) -> bool:
+        """Whether all that was done to a role's policies is in force."""
+        role = find_role(account, name)
+        return role is None or self._old.see(role.arn) is None
 
     def before(self, request: Request) -> Answer | None:
         if request.call.service == "iam" and request.operation in CHANGING_A_POLICY:

@@ -74,7 +74,7 @@ class Environment:
         self._max_memory_mb = 0
         home = folder / "tmp"
         self._variables = worker_variables(
-            function, credentials, endpoint_url, home, self._log.name
+            function, credentials, endpoint_url, home, self._log.name, package.task
         )
         home.mkdir(parents=True)
         self._raw_output = RawOutput(folder / "output")
@@ -233,7 +233,7 @@ class Environment:
 
     def _start_worker(self) -> WorkerProcess:
         with self._raw_output.for_worker() as output:
-            process = WorkerProcess(self._command(), self._variables, self.package.folder, output)
+            process = WorkerProcess(self._command(), self._variables, self.package.task, output)
         self._process = process
         if self._killed:
             process.end()
@@ -242,13 +242,22 @@ class Environment:
     def _command(self) -> list[str]:
         command = [
             *(sys.executable, "-I", "-S", "-B", "-X", "utf8"),
-            *(worker.__file__, str(self.package.folder), *library_folders()),
+            *(worker.__file__, str(self.package.task), str(self.package.opt), *library_folders()),
         ]
         wrapper = self.function.variables.get("AWS_LAMBDA_EXEC_WRAPPER")
         if wrapper and os.name == "posix":
-            here = wrapper.replace("/var/task", str(self.package.folder), 1)
-            return ["/bin/sh", "-c", 'exec "$0" "$@"', here, *command]
+            return ["/bin/sh", "-c", 'exec "$0" "$@"', self._here(wrapper), *command]
         return command
+
+    def _here(self, path: str) -> str:
+        """Where a file of the package or of a layer is on this machine."""
+        for folder, there in self._folders():
+            if path.startswith(f"{there}/"):
+                return path.replace(there, folder, 1)
+        return path
+
+    def _folders(self) -> tuple[tuple[str, str], ...]:
+        return (str(self.package.task), "/var/task"), (str(self.package.opt), "/opt")
 
     def _stop_worker(self) -> None:
         """End the worker and all that it started; the next one begins with nothing of it."""
@@ -293,7 +302,7 @@ class Environment:
 
     def _as_aws(self, text: bytes) -> bytes:
         """Paths of this machine as a function on AWS would see them."""
-        for here, there in aws_paths(str(self.package.folder), self.function.runtime):
+        for here, there in aws_paths(self._folders(), self.function.runtime):
             text = text.replace(here, there)
         return text
 
@@ -304,12 +313,15 @@ def worker_variables(
     endpoint_url: str,
     folder: Path,
     log_stream: str,
+    task_root: Path,
 ) -> dict[str, str]:
     """The environment variables of a worker: AWS's list (LS-044) and nothing of this machine's.
 
     Three things differ from AWS, so that boto3 inside a handler reaches the local AWS and
     nothing else: AWS_ENDPOINT_URL, the empty configuration files, and the folder for
-    temporary files, which on AWS is each environment's own /tmp.
+    temporary files, which on AWS is each environment's own /tmp. LAMBDA_TASK_ROOT leads to
+    the package's real folder, so that files beside the handler are found (DF-07); in all that
+    a handler says it is /var/task.
     """
     variables = {
         **function.variables,
@@ -326,10 +338,10 @@ def worker_variables(
         "AWS_LAMBDA_RUNTIME_API": "169.254.100.1:9001",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
-        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_TASK_ROOT": task_root.as_posix(),
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "PYTHONPATH": "/var/runtime",
-        "PWD": "/var/task",
+        "PWD": task_root.as_posix(),
         "TZ": ":UTC",
         "LANG": "en_US.UTF-8",
         "PATH": os.defpath,
@@ -368,10 +380,11 @@ def library_folders() -> list[str]:
 
 
 @functools.lru_cache(maxsize=1000)
-def aws_paths(package_folder: str, runtime: str) -> list[tuple[bytes, bytes]]:
+def aws_paths(folders: tuple[tuple[str, str], ...], runtime: str) -> list[tuple[bytes, bytes]]:
     paths = sysconfig.get_paths()
     pairs = [
-        (package_folder, "/var/task"),
+        *folders,
+        *((Path(folder).as_posix(), there) for folder, there in folders if os.name == "nt"),
         (worker.__file__, "/var/runtime/bootstrap.py"),
         (paths["purelib"], "/var/runtime"),
         (paths["platlib"], "/var/runtime"),

@@ -132,7 +132,9 @@ class Executor:
     def _new_environment(self, function: FunctionVersion) -> Environment:
         folder = self._folder / "environments" / str(next(self._numbers))
         with ExitStack() as undo:
-            package = self._packages.borrow(function.arn, function.revision, function.package)
+            package = self._packages.borrow(
+                function.arn, function.revision, function.package, function.layers
+            )
             undo.callback(self._packages.give_back, package)
             credentials = self._role_credentials(function)
             undo.callback(self._forget_credentials, credentials)

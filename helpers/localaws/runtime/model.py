@@ -26,6 +26,7 @@ class FunctionVersion:
     region: str
     log_group: str
     package: bytes  # the zip file
+    layers: tuple[bytes, ...] = ()  # their zip files, in their order
     logging_config: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property

@@ -1,4 +1,7 @@
-"""Deployment packages on disk: unpacked once, write-protected, removed with their last user."""
+"""What a version of a function runs on disk: its deployment package and its layers.
+
+Unpacked once, write-protected, removed with their last user.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,16 @@ EXECUTABLE = 0o100
 
 
 class Package:
-    """The unpacked package of one version of a function."""
+    """The unpacked package of one version of a function, and its unpacked layers.
 
-    def __init__(self, zipped: bytes, folder: Path) -> None:
+    `task` and `opt` are what /var/task and /opt are on AWS.
+    """
+
+    def __init__(self, zipped: bytes, layers: tuple[bytes, ...], folder: Path) -> None:
         self.folder = folder
+        self.task, self.opt = folder / "task", folder / "opt"
         self.users = 0
-        self._zipped = zipped
+        self._zipped = {self.task: (zipped,), self.opt: layers}
         self._lock = threading.Lock()
         self._contents: dict[str, tuple[int, int, int]] = {}
 
@@ -33,7 +40,8 @@ class Package:
         with self._lock:
             if not self._contents or contents(self.folder) != self._contents:
                 self._contents = {}
-                unpack(self._zipped, self.folder)
+                for folder, zipped in self._zipped.items():
+                    unpack(zipped, folder)
                 self._contents = contents(self.folder)
 
 
@@ -47,12 +55,14 @@ class Packages:
         self._numbers = itertools.count(1)
         self.remove_all()  # a server that was killed left its own
 
-    def borrow(self, function: str, revision: str, zipped: bytes) -> Package:
-        """The package of a function's revision, until it is given back."""
+    def borrow(
+        self, function: str, revision: str, zipped: bytes, layers: tuple[bytes, ...]
+    ) -> Package:
+        """The package and the layers of a function's revision, until they are given back."""
         with self._lock:
             package = self._packages.get((function, revision))
             if package is None:
-                package = Package(zipped, self._folder / str(next(self._numbers)))
+                package = Package(zipped, layers, self._folder / str(next(self._numbers)))
                 self._packages[function, revision] = package
             package.users += 1
             return package
@@ -72,16 +82,18 @@ class Packages:
         remove_tree(self._folder)
 
 
-def unpack(zipped: bytes, folder: Path) -> None:
-    """Fill a folder with the contents of a zip file, write-protected, and with nothing else.
+def unpack(zipped: tuple[bytes, ...], folder: Path) -> None:
+    """Fill a folder with the contents of zip files, write-protected, and with nothing else.
 
-    `ZipFile` keeps every path inside the folder. The folder itself stays the same one: it is
-    the working directory of others.
+    Of files with the same path the last one counts, as of layers. `ZipFile` keeps every path
+    inside the folder. The folder itself stays the same one: it is the working directory of
+    others.
     """
     partial = folder.with_name(folder.name + ".partial")
     try:
         partial.mkdir(parents=True)
-        extract(zipped, partial)
+        for each in zipped:
+            extract(each, partial)
         if folder.exists():
             make_writable(folder)
             for old in folder.iterdir():

@@ -1,6 +1,7 @@
 """The program inside an execution environment: AWS's own runtime client, over pipes.
 
-`environment.py` starts it with `python -I -S worker.py <package folder> <library folders>`.
+`environment.py` starts it with `python -I -S worker.py <folder of the package> <folder of its
+layers> <library folders>`.
 `awslambdaric`, the client that AWS runs inside Lambda, finds the handler, builds the
 context object, marshals events and results, formats log records and tracebacks. What it
 would ask Lambda's Runtime API over HTTP goes through one pipe in each direction instead,
@@ -50,7 +51,7 @@ class RuntimeLibraryFinder:
 
 
 class ReadOnly:
-    """Makes a folder read-only for Python, as /var/task is: also for root, with AWS's error.
+    """Makes folders read-only for Python, as /var/task is: also for root, with AWS's error.
 
     An audit hook: Python tells it what it is about to do. A path that counts from an open
     folder (`dir_fd`) is not looked at, for the folder's name is not known.
@@ -64,8 +65,9 @@ class ReadOnly:
         "os.rename": slice(0, 2),
     }
 
-    def __init__(self, folder: str) -> None:
-        self._inside = (os.path.join(os.path.realpath(folder), ""), "/var/task/")
+    def __init__(self, *folders: str) -> None:
+        real = (os.path.join(os.path.realpath(folder), "") for folder in folders)
+        self._inside = (*real, "/var/task/", "/opt/")
 
     def __call__(self, event: str, arguments: tuple) -> None:
         if event == "open":
@@ -213,8 +215,17 @@ def runtime_client(channel: Channel) -> types.ModuleType:
     return module
 
 
-def main(task_root: str, library_folders: list[str]) -> None:
-    sys.path.insert(0, task_root)
+def layer_folders(opt: str) -> list[str]:
+    """Where modules of layers are. Lambda Developer Guide, "Working with layers for Python"."""
+    python = os.environ["AWS_EXECUTION_ENV"].removeprefix("AWS_Lambda_")
+    return [
+        os.path.join(opt, "python", "lib", python, "site-packages"),
+        os.path.join(opt, "python"),
+    ]
+
+
+def main(task_root: str, opt: str, library_folders: list[str]) -> None:
+    sys.path[:0] = [task_root, *layer_folders(opt)]
     sys.meta_path.append(RuntimeLibraryFinder(library_folders))
     channel = Channel()
     sys.stdin = open(os.devnull, encoding="utf-8")
@@ -223,7 +234,7 @@ def main(task_root: str, library_folders: list[str]) -> None:
     builtins.exit = builtins.quit = _sitebuiltins.Quitter("exit", "Ctrl-D")  # -S left them out
     sys.modules["runtime_client"] = runtime_client(channel)
 
-    sys.addaudithook(ReadOnly(task_root))
+    sys.addaudithook(ReadOnly(task_root, opt))
 
     from awslambdaric import bootstrap
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
@@ -238,4 +249,4 @@ def main(task_root: str, library_folders: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

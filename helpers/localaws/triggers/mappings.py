@@ -108,9 +108,10 @@ def without_empty_filters(criteria: dict[str, Any] | None) -> dict[str, Any] | N
 class Triggers:
     """The mappings of one account and region, and their pollers.
 
-    `get_function(name or ARN)` and `run(function, event, request_id, qualifier)` are Lambda's, and
-    `queues()` gives SQS of the same account and region: a poller uses them too. `changing` is
-    held from the look at mappings and functions to the change of a mapping.
+    `get_function(name or ARN)`, `to_invoke(name or ARN)`, which chooses among the versions of an
+    alias, and `run(function, event, request_id, qualifier)` are Lambda's, and `queues()` gives
+    SQS of the same account and region: a poller uses them too. `changing` is held from the look
+    at mappings and functions to the change of a mapping.
     """
 
     def __init__(
@@ -118,11 +119,13 @@ class Triggers:
         region: str,
         account: str,
         get_function: FindFunction,
+        to_invoke: FindFunction,
         run: Callable[[KeptFunction, bytes, str, str | None], Result],
         queues: Callable[[], Any],
         changing: AbstractContextManager[Any],
     ) -> None:
         self.get_function = get_function
+        self.to_invoke = to_invoke
         self.run = run
         self.by_uuid: dict[str, Mapping] = {}
         self._where = {"RegionName": region, "AccountId": account}

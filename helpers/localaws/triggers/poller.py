@@ -67,9 +67,9 @@ class Functions(Protocol):
 
     @property
     def sqs(self) -> Any: ...
-    def get_function(self, name: str) -> Any: ...
+    def to_invoke(self, name: str) -> Any: ...
     def run(
-        self, function: Any, event: bytes, request_id: str, qualifier: str | None, /
+        self, function: Any, event: bytes, request_id: str, qualifier: str | None
     ) -> Result: ...
 
 
@@ -145,7 +145,7 @@ class Poller:
 
     def _function(self) -> Any:
         try:
-            function = self._backend.get_function(self._mapping.function_arn)
+            function = self._backend.to_invoke(self._mapping.function_arn)
         except UnknownFunctionException:
             return None
         return None if function.pending else function
@@ -273,9 +273,9 @@ class Poller:
         None when the function never ran.
         """
         pause_s = 0.1
+        _, qualifier = arns.function_and_qualifier(self._mapping.function_arn)
         while True:
             try:
-                _, qualifier = arns.function_and_qualifier(self._mapping.function_arn)
                 result = self._backend.run(function, event, str(uuid.uuid4()), qualifier or None)
                 self._places.count(failed=result.error is not None and not self._reports)
                 return result

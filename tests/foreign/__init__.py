@@ -1,0 +1,1 @@
+"""Clients that nobody here wrote, on a local AWS: `make foreign`. CI runs it at night."""
