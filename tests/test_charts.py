@@ -155,7 +155,7 @@ CHARTS: dict[str, tuple[Any, str]] = {
     ),
     "spread": (
         lambda: charts.spread(pd.DataFrame({"p50": [40, 120], "p99": [50, 3900]}, ["cart", "pay"])),
-        "Times of 2 services. Pay: the slowest hundredth takes 32 times the median.",
+        "Times of 2 services. Pay: the slowest hundredth takes about 30 times the median.",
     ),
     "scaling": (charts.scaling, RULE),
     "scaling beside a run": (

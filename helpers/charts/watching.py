@@ -109,6 +109,7 @@ def spread(services: pd.DataFrame) -> Chart:
     legend_beside(axes)
     factors = services["p99"] / services["p50"]
     worst = str(factors.idxmax())
-    said = f"{worst}: the slowest hundredth takes {factors[worst]:.0f} times the median"
+    roughly = float(f"{factors[worst]:.1g}")  # percentiles of few are not the same everywhere
+    said = f"{worst}: the slowest hundredth takes about {roughly:.0f} times the median"
     axes.set_title(said.capitalize())
     return make_chart(figure, f"Times of {count(len(services), 'service')}. {said.capitalize()}.")
