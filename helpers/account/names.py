@@ -14,8 +14,11 @@ PIZZA_QUEUE, PRACTICE_QUEUE, PRACTICE_ROLE = "PizzaOrders", "PracticeQueue", "Pr
 PRACTICE_FUNCTION = "PracticeFunction"
 TABLE, JOBS_QUEUE, POLLED_QUEUE = "ProcessedOrders", "VideoJobs", "PolledQueue"
 # Each has a queue, a dead-letter queue, a function and a role of its own: see helpers/experiments.
-BREAK_IT = "BreakIt"
-EXPERIMENTS = ("Retries", "HandleOnce", "Throughput", "Orders", "Videos", "AuditLog", BREAK_IT)
+BREAK_IT, WATCH = "BreakIt", "Watch"
+EXPERIMENTS = (
+    *("Retries", "HandleOnce", "Throughput", "Orders", "Videos", "AuditLog"),
+    *(BREAK_IT, WATCH),
+)
 # A stack's function has the name of the stack; CloudFormation names all else, after the stack.
 STACK, SAM_STACK, PRACTICE_STACK = "Pipeline", "PipelineSam", "PracticeStack"
 TAG = "sqs-lambda-course"
@@ -92,6 +95,11 @@ WRITES = {
     + Names(queues=(JOBS_QUEUE, "PracticeJobs", "PracticeJobs-dlq"), tables=(TABLE,)),
     "12_break_it": of_experiment(BREAK_IT)
     + Names(queues=("PracticeShop", "PracticeShop-dlq"), tables=(TABLE,)),
+    "13_watch_it": of_experiment(WATCH)
+    + Names(
+        queues=("WatchFirstOven", "WatchSecondOven"),
+        alarms=("WatchDeadOrders", "PracticeWaiting", "PracticeDeadOrders"),
+    ),
     "14_keep_in_code": of_steps(before=8)
     + Names(
         functions=(STACK, SAM_STACK), stacks=(STACK, SAM_STACK, PRACTICE_STACK, "PracticeRepair")

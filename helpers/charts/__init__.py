@@ -14,8 +14,10 @@ from helpers.charts.progress import progress
 from helpers.charts.retries import poison, retry_schedule
 from helpers.charts.speed import latency, throughput
 from helpers.charts.stacks import stack_events
+from helpers.charts.watching import alarm_states, spread
 
 __all__ = [
+    "alarm_states",
     "at_once",
     "latency",
     "life_lines",
@@ -26,6 +28,7 @@ __all__ = [
     "queue_depth",
     "retry_schedule",
     "scaling",
+    "spread",
     "stack_events",
     "throughput",
 ]

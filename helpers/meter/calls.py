@@ -57,6 +57,7 @@ class Calls:
             self._amounts: Amounts = defaultdict(float)
             self._triggers: dict[str, Trigger] = {}
             self._seen_on: dict[str, Trigger] = {}
+            self._ended: set[str] = set()  # queries of the logs whose end was seen
 
     def listen(self) -> None:
         """Count from now on what clients ask that boto3's default session makes from now on."""
@@ -83,12 +84,22 @@ class Calls:
             elif service == "dynamodb":
                 self._amounts["writes"] += sizes.writes(operation, asked)
                 self._amounts["reads"] += sizes.reads(operation, asked, parsed)
+            elif service in ("cloudwatch", "logs"):
+                self._watched(operation, asked, parsed)
             elif operation == "Invoke":
                 self._amounts[function_in(asked["FunctionName"])] += 1
             elif service == "lambda" and operation in SWITCHES and "FunctionArn" in parsed:
                 self._switch(parsed, SWITCHES[operation], asked.get("Enabled"))
             elif service == "lambda" and operation in LOOKS and asked:
                 self._see(parsed.get("EventSourceMappings", [parsed]))
+
+    def _watched(self, operation: str, asked: sizes.Fields, answer: sizes.Fields) -> None:
+        self._amounts["metrics read"] += sizes.metrics_read(operation, asked)
+        self._amounts["alarms"] += operation == "PutMetricAlarm"
+        if operation == "GetQueryResults" and answer.get("status") == "Complete":
+            if asked["queryId"] not in self._ended:  # an answer may be asked for again
+                self._amounts["scanned"] += answer["statistics"]["bytesScanned"]
+            self._ended.add(asked["queryId"])
 
     def _switch(self, mapping: sizes.Fields, usual: bool | None, asked: bool | None) -> None:
         on = usual if asked is None else asked
