@@ -89,6 +89,7 @@ class Class:
 def started() -> Iterator[Class]:
     os.environ.update(SETTINGS)
     room("end", "--yes")
+    assert room("prepare", "--python", PYTHON).returncode == 0  # packages take as long as they take
     made = Class()
     yield made
     made.pause()
