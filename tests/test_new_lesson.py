@@ -58,6 +58,7 @@ class Checkout:
             env=self.environment,
             capture_output=True,
             encoding="utf-8",
+            errors="replace",
             check=False,
         )
         assert done.returncode == 0, f"{arguments}:\n{done.stdout[-6000:]}{done.stderr[-2000:]}"
