@@ -1,7 +1,8 @@
 """`python -m tests.lock_changes`: which versions `make lock` has changed, as a Markdown table.
 
 It compares the locks of the working tree with those of the last commit: those of Python packages,
-`requirements.lock`, and those of npm, `package-lock.json`.
+`requirements.lock`, and those of npm, `package-lock.json`. It needs no package itself: what it says
+is wanted most when the new versions cannot be installed.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from collections import defaultdict
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from tests.notebook_files import ROOT
-
+ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("*requirements.lock", "*package-lock.json")
 PIN = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==([^\s;]+)", re.M)
 
@@ -90,6 +91,7 @@ def main() -> None:
     for path in git("ls-files", *LOCKS).splitlines():
         before = versions(path, git("show", f"HEAD:{path}"))
         found[path] = changes(before, versions(path, (ROOT / path).read_text(encoding="utf-8")))
+    sys.stdout.reconfigure(encoding="utf-8")
     print("### What the newest versions are\n", table(found), sep="\n")
 
 

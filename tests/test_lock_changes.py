@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -89,3 +91,14 @@ def test_what_changed_alike_in_several_locks_is_one_row() -> None:
         "| numpy | 1 | — | tests/bench |",
     ]
     assert table({"requirements.lock": []}) == "Every lock has the newest versions already."
+
+
+def test_no_package_is_needed_to_say_it(locks) -> None:
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "tests.lock_changes"],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert done.stdout.startswith("### What the newest versions are\n\n")
