@@ -153,6 +153,7 @@ lock:
 	uv pip compile helpers/room/requirements.in --universal --python-version 3.11 --upgrade \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet \
 	  -o helpers/room/requirements.lock
+	npm --prefix helpers/room update --package-lock-only --silent --no-audit --no-fund
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -19,7 +19,7 @@ from helpers.localaws.queues import backend as sqs
 from helpers.localaws.rehearsal.profiles import LAMBDA_GROUP, RATES
 from helpers.localaws.triggers import scaling
 from helpers.room import settings as room
-from tests import exercises
+from tests import exercises, new_lesson
 from tests.notebook_files import ROOT, markdown, read
 from tests.test_project import HELPERS, PROJECT
 
@@ -149,6 +149,10 @@ def steps_of_the_map() -> int:
     return len(re.findall(r"^\| \d \| \[", "\n".join(markdown(read(NOTEBOOKS[0]))), re.M))
 
 
+def steps_of_a_new_lesson() -> list[str]:
+    return re.findall(r"^\d+\. ", new_lesson.STEPS.search(text_of(CONTRIBUTING))[1], re.M)
+
+
 def number_of(fault: str) -> int:
     return next(number for number, build in faults.FAULTS.items() if build.__name__ == fault)
 
@@ -165,6 +169,7 @@ def cluster_memory() -> list[str]:
 
 KEPT = {
     r"Python (\d\.\d+) to (\d\.\d+)": pythons(),
+    r"lesson, in (\w+) steps": (WORDS[len(steps_of_a_new_lesson()) - 3],),
     r"\b(\w+) steps\b(?= take| of the course)": (WORDS[steps_of_the_map() - 3],),
     r"after (\d+) minutes without a call": (f"{settings.DEFAULT_IDLE_MINUTES:.0f}",),
     r"at most (\d+) functions run at once": (f"{settings.MOST_AT_ONCE}",),
