@@ -111,9 +111,10 @@ def kept(part: Tag, first: int, end: int) -> Tag:
     if made.name == "ol":
         made["start"] = str(int(str(made.get("start", "1"))) + first)
     if pre := pre_of(made):
-        pre.clear()
         html = "\n".join(map(str, found[first:end]))
-        pre.extend(BeautifulSoup(html, "html.parser").contents[:])
+        pre.clear()
+        # Parsed inside of a <pre>, for blanks are kept only there.
+        pre.extend(BeautifulSoup(f"<pre>{html}</pre>", "html.parser").select("pre")[0].contents[:])
     else:
         for item in [*found[:first], *found[end:]]:
             item.decompose()

@@ -24,6 +24,7 @@ from docs.site.pages import Page
 
 HEADINGS = ("h1", "h2", "h3")
 PREDICT = "Predict before"
+MAKER = BeautifulSoup("", "html.parser")
 OF_THE_LEARNER = "You guessed"  # the line of an answer that is about who ran the stored notebook
 
 
@@ -206,7 +207,7 @@ def as_list(lines: Tag) -> Tag:
 
 
 def new(name: str, text: str = "", class_: str = "") -> Tag:
-    tag = BeautifulSoup("", "html.parser").new_tag(name)
+    tag = MAKER.new_tag(name)
     if text:
         tag.string = text
     if class_:
