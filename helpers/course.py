@@ -20,17 +20,23 @@ from helpers import copies, meter, steps
 from helpers.account import adoption, forecast, names, refusal, sentences, things
 from helpers.account.names import (
     BREAK_IT,
+    CAPSTONE,
     EXPERIMENTS,
     FUNCTION,
     JOBS_QUEUE,
     NOTEBOOKS,
+    PAYOUTS,
     PIZZA_QUEUE,
     POLLED_QUEUE,
     PRACTICE_FUNCTION,
     PRACTICE_QUEUE,
     PRACTICE_ROLE,
+    PRACTICE_STACK,
     QUEUE,
+    REFUNDS_ALARM,
+    REFUNDS_DONE,
     ROLE,
+    STACK,
     TABLE,
     TAG,
     name,
@@ -48,17 +54,23 @@ if TYPE_CHECKING:
 
 __all__ = [  # a notebook needs one module for its names and its first cell
     "BREAK_IT",
+    "CAPSTONE",
     "EXPERIMENTS",
     "FUNCTION",
     "JOBS_QUEUE",
     "NOTEBOOKS",
+    "PAYOUTS",
     "PIZZA_QUEUE",
     "POLLED_QUEUE",
     "PRACTICE_FUNCTION",
     "PRACTICE_QUEUE",
     "PRACTICE_ROLE",
+    "PRACTICE_STACK",
     "QUEUE",
+    "REFUNDS_ALARM",
+    "REFUNDS_DONE",
     "ROLE",
+    "STACK",
     "TABLE",
     "TAG",
     "Pipeline",
@@ -237,9 +249,9 @@ def cost() -> meter.Bill:
 def adopt(kind: str, name: str, id: str) -> None:
     """Let the course use a thing that you made without it, and its clean-up leave it alone.
 
-    `kind` is "queue", "role", "function", "trigger", "table" or "log group"; `id` is the ARN,
-    or a trigger's UUID: the refusal of a notebook's first cell has the whole call. Raises
-    ValueError when name and id are not those of one thing.
+    `kind` is "queue", "role", "function", "trigger", "table", "stack", "alarm" or "log group"; `id`
+    is the ARN, or a trigger's UUID: the refusal of a notebook's first cell has the whole call.
+    Raises ValueError when name and id are not those of one thing.
     """
     thing = adoption.adopt(kind, name, id)
     print(

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -129,6 +130,37 @@ def test_where_there_is_no_class_its_end_says_so(tmp_path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "There is no class on this computer.\n")
+
+
+def test_another_class_on_this_computer_is_left_alone(no_settings, tmp_path, monkeypatch) -> None:
+    """The end of a class would otherwise remove the learners of a class in another folder."""
+    mine = tmp_path / "mine"
+    there = [
+        SimpleNamespace(
+            pw_name="sqs-anna", pw_gecos=learners.COMMENT, pw_dir=f"{mine}/homes/sqs-anna"
+        ),
+        SimpleNamespace(
+            pw_name="sqs-berta", pw_gecos=learners.COMMENT, pw_dir="/other/homes/sqs-berta"
+        ),
+        SimpleNamespace(pw_name="sqs-carl", pw_gecos="Carl", pw_dir=f"{mine}/homes/sqs-carl"),
+    ]
+    monkeypatch.setattr("pwd.getpwall", lambda: there)
+    monkeypatch.setenv("SQS_CLASS_FOLDER", str(mine))
+    assert learners.users(settings.read()) == ["sqs-anna"]
+
+
+def test_a_user_of_another_class_is_not_taken_over(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(learners, "home_of", lambda name: f"/other/homes/{name}")
+    with pytest.raises(FileExistsError, match="sqs-anna is not of this class: take another name"):
+        learners.make_user("sqs-anna", tmp_path / "sqs-anna")
+
+
+def test_the_hub_of_a_folder_with_a_longer_name_is_another_one(no_settings, monkeypatch) -> None:
+    running = [["node", "/srv/class/proxy/x"], ["node", "/srv/class-two/proxy/x"], None]
+    found = [SimpleNamespace(info={"cmdline": line}) for line in running]
+    monkeypatch.setattr("psutil.process_iter", lambda _: found)
+    monkeypatch.setenv("SQS_CLASS_FOLDER", "/srv/class")
+    assert learners.hubs(settings.read()) == found[:1]
 
 
 def test_what_learners_cannot_run_is_said_first(tmp_path, no_settings, monkeypatch) -> None:

@@ -70,6 +70,7 @@ def prepare(chosen: Settings, python: str) -> None:
     make_environment(chosen, python)
     make_proxy(chosen)
     learners.copy_course(chosen.course)
+    make_copies(chosen)
     refuse_what_learners_cannot_run(chosen)
 
 
@@ -106,6 +107,19 @@ def make_proxy(chosen: Settings) -> None:
         check=True,
     )
     ready.write_text(wanted)
+
+
+def make_copies(chosen: Settings) -> None:
+    """Make copies of the notebooks and compile helpers, once: each home gets them so."""
+    environment = {**os.environ, "PYTHONPATH": str(chosen.course)}
+    for module in (["helpers.copies"], ["compileall", "-q", "helpers"]):
+        subprocess.run(
+            [str(chosen.python), "-m", *module],
+            cwd=chosen.course,
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
 
 
 def fingerprint(path: Path) -> str:
@@ -198,7 +212,7 @@ def environment(chosen: Settings, word: str, password: str) -> dict[str, str]:
 
 def end(chosen: Settings, yes: bool) -> int:
     """List what a class has made, ask, and remove it: processes, users, folder."""
-    names, running = learners.users(), learners.processes(chosen)
+    names, running = learners.users(chosen), learners.processes(chosen)
     if not names and not chosen.folder.exists():
         print("There is no class on this computer.")
         return 0

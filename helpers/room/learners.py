@@ -69,7 +69,11 @@ def make_home(settings: Settings, name: str) -> Path:
 
 
 def make_user(name: str, home: Path) -> None:
-    if not has_user(name):
+    """Raises FileExistsError when the system has such a user who is not of this class."""
+    known = home_of(name)
+    if known not in (None, str(home)):
+        raise FileExistsError(f"The system user {name} is not of this class: take another name.")
+    if known is None:
         run("useradd", "--no-create-home", "--home-dir", str(home), "--user-group",
             "--shell", "/bin/bash", "--comment", COMMENT, name)  # fmt: skip
 
@@ -84,14 +88,14 @@ def make_sockets(settings: Settings, name: str) -> None:
         shutil.chown(own, name, name)
 
 
-def has_user(name: str) -> bool:
+def home_of(name: str) -> str | None:
+    """The home of a system user, or None when there is none of that name."""
     import pwd  # not on Windows
 
     try:
-        pwd.getpwnam(name)
+        return pwd.getpwnam(name).pw_dir
     except KeyError:
-        return False
-    return True
+        return None
 
 
 def give_away(home: Path, name: str) -> None:
@@ -103,8 +107,11 @@ def give_away(home: Path, name: str) -> None:
     home.chmod(0o700)
 
 
-def users() -> list[str]:
-    """The system users that classes have made, and that are still there."""
+def users(settings: Settings) -> list[str]:
+    """The system users that this class has made: their homes are in its folder.
+
+    Another class on this computer has another folder, and its learners are left alone.
+    """
     if sys.platform == "win32":
         return []
     import pwd
@@ -112,18 +119,19 @@ def users() -> list[str]:
     return sorted(
         each.pw_name
         for each in pwd.getpwall()
-        if each.pw_name.startswith(BEGINNING) and each.pw_gecos.split(",")[0] == COMMENT
+        if each.pw_gecos.split(",")[0] == COMMENT
+        and each.pw_dir == str(settings.homes / each.pw_name)
     )
 
 
 def processes(settings: Settings) -> list[psutil.Process]:
     """What still runs for learners: by their users, or by the folder in which it works."""
-    names, homes, found = set(users()), str(settings.homes), []
+    names, homes, found = set(users(settings)), str(settings.homes), []
     for process in psutil.process_iter():
         try:
             with process.oneshot():
-                own = settings.spawner == "simple" and homes in process.environ().get("HOME", "")
-                if own or process.username() in names:
+                home = process.environ().get("HOME", "") if settings.spawner == "simple" else ""
+                if Path(home).parent == Path(homes) or process.username() in names:
                     found.append(process)
         except psutil.Error:
             continue
@@ -132,7 +140,7 @@ def processes(settings: Settings) -> list[psutil.Process]:
 
 def hubs(settings: Settings) -> list[psutil.Process]:
     """The hub of a class and what belongs to it: proxy, board, and who ends idle servers."""
-    folder = str(settings.folder)
+    folder = f"{settings.folder}{os.sep}"
     return [
         process
         for process in psutil.process_iter(["cmdline"])

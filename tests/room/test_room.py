@@ -274,6 +274,6 @@ def test_the_end_lists_what_there_is_and_leaves_nothing(started) -> None:
     assert room("end", "--yes").stdout.strip().endswith("All of it is gone.")
     assert not FOLDER.exists()
     assert not settings.read().sockets_of(started.anna.name).exists()
-    assert learners.users() == []
+    assert learners.users(settings.read()) == []
     assert not any(processes_of(each) for each in (started.anna, started.berta))
     assert room("end", "--yes").stdout.strip() == "There is no class on this computer."
