@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup, Tag
+from nbconvert.filters import markdown2html_mistune
 
 from docs.site import build, decks, fit, pages
 from tests.notebook_files import NAMES, ROOT, code_cells, read, tags
@@ -73,6 +74,21 @@ def test_code_and_what_it_printed_are_shown_in_their_order(trees, name) -> None:
             assert line in shown[place:], line
             place = shown.index(line, place)
     assert place > 0
+
+
+@each_lesson
+def test_all_text_is_shown_but_hints_and_lines_of_links(trees, name) -> None:
+    shown = text_of(trees[name])
+    for cell in read(name).cells:
+        if cell.cell_type == "markdown" and not tags(cell):
+            written = BeautifulSoup(markdown2html_mistune(cell.source), "html.parser")
+            for mark in written.find_all(string=re.compile("^Predict before")):
+                mark.extract()
+            for fold in written.find_all("details") if "exercise" in cell.metadata else []:
+                fold.decompose()
+            for line in written.find_all(["p", "li", "td", "th"]):
+                said = text_of(line).strip()
+                assert said in shown or re.search("→|^Map of", said), said
 
 
 @each_lesson

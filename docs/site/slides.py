@@ -141,12 +141,19 @@ class Steps:
                 self.slides[-1].parts += [asked_again(question), right, as_list(why)]
 
     def elements(self, cell: NotebookNode) -> list[Tag]:
-        """The tags of a cell, one below the other, without folds and names."""
+        """The tags of a cell, one below the other, without names; what is folded is opened.
+
+        The folds of an exercise are its hints, and left out.
+        """
         template = templates().get_template("lesson.html.j2")
         html = template.render(blocks=[Block("cells", [cell])])
         tree = tidied(html, self.page, self.on_site)
         for fold in tree.find_all("details"):
-            fold.decompose()
+            if "exercise" in cell.metadata:
+                fold.decompose()
+            else:
+                fold.find("summary").name = "p"
+                fold.unwrap()
         for tag in tree.find_all(id=True):
             del tag["id"]
         return tree.find_all(True, recursive=False)
