@@ -152,7 +152,8 @@ class Steps:
             if "exercise" in cell.metadata:
                 fold.decompose()
             else:
-                fold.find("summary").name = "p"
+                for summary in fold.find_all("summary", recursive=False):
+                    summary.name = "p"
                 fold.unwrap()
         for tag in tree.find_all(id=True):
             del tag["id"]
