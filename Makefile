@@ -23,7 +23,7 @@ export SQS_COURSE_SCALE := $(or $(SCALE),$(SQS_COURSE_SCALE))
 export SQS_CLASS_PORT := $(or $(PORT),$(SQS_CLASS_PORT))
 export SQS_CLASS_SEATS := $(or $(SEATS),$(SQS_CLASS_SEATS))
 
-.PHONY: lab test setup notebooks rehearse policies ledger bench foreign site pictures look lock format clean
+.PHONY: lab test setup notebooks rehearse policies ledger bench foreign site slides pictures look lock format clean
 .PHONY: class class-end class-measure board room-test browser
 
 lab: setup
@@ -111,11 +111,16 @@ site: $(SITE)/.ready
 pictures: setup $(SITE)/.ready
 	$(BIN)/python -m docs.site.diagrams
 	$(SITE)/bin/python -m docs.site
-	$(SITE)/bin/python -m docs.site.browser pictures
+	$(SITE)/bin/python -m docs.site.browser
 
-# What people who can't see, or use no mouse, would stumble over: axe on every page of site/.
-look: site
-	$(SITE)/bin/python -m docs.site.browser look
+# Slides to show in class: a deck for each lesson, or LESSON=04. Nothing is run.
+slides: $(SITE)/.ready
+	@$(SITE)/bin/python -m docs.site.decks $(LESSON)
+
+# What people would stumble over on pages, slides and a class's board: axe, and what is too wide.
+look: setup site
+	@$(SITE)/bin/python -m docs.site.decks
+	$(SITE)/bin/python -m docs.site.look $(BIN)/python
 
 $(BENCH)/.ready: tests/bench/requirements.lock
 $(SITE)/.ready: docs/site/requirements.lock
@@ -161,4 +166,4 @@ format: setup
 
 clean:
 	-$(BIN)/python -m helpers.localaws stop
-	rm -rf $(VENV) $(BENCH) $(FOREIGN) $(SITE) site
+	rm -rf $(VENV) $(BENCH) $(FOREIGN) $(SITE) site slides

@@ -49,6 +49,11 @@ def content(page: Page, on_site: dict[Path, str], repository: str = "") -> Beaut
         html = template.render(blocks=blocks(page.notebook))
     else:
         html = markdown2html_mistune(page.head)
+    return tidied(html, page, on_site, repository)
+
+
+def tidied(html: str, page: Page, on_site: dict[Path, str], repository: str = "") -> BeautifulSoup:
+    """HTML of a page, or of a part of it, as a tree: named, without what is for other readers."""
     tree = BeautifulSoup(html, "html.parser")
     for tidy in (
         leave_out_steering,
