@@ -3,8 +3,8 @@
 Three parts of a call are told apart by measuring, with the same boto3 client:
 
 - boto3: the call itself, to a server that answers at once with a canned reply;
-- HTTP server + moto: what a call takes more on the local AWS that does next to nothing
-  (GetQueueUrl; Invoke as a dry run);
+- HTTP server: what a call takes more on the local AWS that does next to nothing (GetQueueUrl;
+  Invoke as a dry run), its caller's signature checked;
 - ours: what the call in question takes more than that.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 from tests.bench.canned import RECEIVED
 from tests.bench.measures import calls_per_second, milliseconds, one_message
 from tests.bench.servers import OURS, ROOT, end, make_client, running
-from tests.bench.table import parts_table
+from tests.bench.table import INVOKE, SEND, parts_table
 from tests.bench.workload import SILENT, Functions
 
 CALLS = 300
@@ -52,14 +52,12 @@ def report() -> str:
         [message] = one_message(server).values()
         to_send = statistics.median(ms_until_received(floor_sqs, send) for _ in range(CALLS))
         most = client_rate(floor_url, queue_url)
-    moto = ours_find - floor_find
+    http = ours_find - floor_find
     table = parts_table(
         {
-            "SendMessage": (floor_send, moto, ours_send - floor_send - moto),
-            "Invoke warm, silent": (
-                floor_invoke, ours_dry - floor_invoke, ours_invoke - ours_dry
-            ),
-            "one message, send to handler": (to_send, moto, float(message) - to_send - moto),
+            SEND: (floor_send, http, ours_send - floor_send - http),
+            INVOKE: (floor_invoke, ours_dry - floor_invoke, ours_invoke - ours_dry),
+            "one message, send to handler": (to_send, http, float(message) - to_send - http),
         }
     )  # fmt: skip
     return (
