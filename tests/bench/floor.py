@@ -48,9 +48,7 @@ def report() -> str:
             floor_lambda.invoke(**call)["Payload"].read()  # unread, it would keep its connection
 
         floor_invoke, ours_dry, ours_invoke = alternating(
-            lambda: floor_lambda.invoke(**call)[
-                "Payload"
-            ].read(),  # unread, it keeps its connection
+            invoke_at_floor,
             lambda: functions.invoke(name, "DryRun"),
             lambda: functions.invoke(name),
         )
