@@ -20,8 +20,11 @@ export SQS_COURSE_BOUNDARY := $(or $(BOUNDARY),$(SQS_COURSE_BOUNDARY))
 export SQS_COURSE_PROFILE := $(or $(PROFILE),$(SQS_COURSE_PROFILE))
 export SQS_COURSE_SEED := $(or $(SEED),$(SQS_COURSE_SEED))
 export SQS_COURSE_SCALE := $(or $(SCALE),$(SQS_COURSE_SCALE))
+export SQS_CLASS_PORT := $(or $(PORT),$(SQS_CLASS_PORT))
+export SQS_CLASS_SEATS := $(or $(SEATS),$(SQS_CLASS_SEATS))
 
 .PHONY: lab test setup notebooks rehearse policies ledger bench foreign site pictures look lock format clean
+.PHONY: class class-end class-measure board room-test browser
 
 lab: setup
 	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT)) \
@@ -54,6 +57,30 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
+
+# A class server: learners open one address, and have a server, a kernel and a local AWS each.
+class: setup
+	@$(BIN)/python -m helpers.room start --python $(PYTHON)
+
+# List all that a class has made, ask, and remove it.
+class-end: setup
+	@$(BIN)/python -m helpers.room end $(if $(YES),--yes)
+
+# The board alone, for learners who have the course on computers of their own.
+board: setup
+	@$(BIN)/python -m helpers.room.board $(if $(PORT),--port $(PORT))
+
+# All lessons in a real browser, one after the other, with screenshots.
+browser: setup
+	BROWSER_ALL=1 BROWSER_SCREENSHOTS=screenshots $(BIN)/python -m pytest -n 0 tests/browser
+
+# A class with learners who try to get at what is another's. It needs Linux and root.
+room-test: setup
+	ROOM_TEST=1 $(BIN)/python -m pytest -n 0 tests/room
+
+# Thirty scripted learners at once, and a table of times and memory.
+class-measure: setup
+	$(BIN)/python -m tests.room.thirty $(NOTEBOOKS)
 
 # Run all notebooks on a fresh local AWS and store their outputs.
 notebooks: setup
@@ -123,6 +150,10 @@ lock:
 	uv pip compile --group pyproject.toml:site -c requirements.lock --universal \
 	  --python-version 3.11 --upgrade --no-emit-index-url --custom-compile-command "make lock" \
 	  --quiet -o docs/site/requirements.lock
+	uv pip compile helpers/room/requirements.in --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --custom-compile-command "make lock" --quiet \
+	  -o helpers/room/requirements.lock
+	npm --prefix helpers/room update --package-lock-only --silent --no-audit --no-fund
 
 format: setup
 	$(BIN)/ruff check --fix .

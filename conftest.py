@@ -25,6 +25,7 @@ FIRST = (
     "tests/conformance/test_sqs_messages.py",
     "tests/conformance/test_delivery.py",
     "tests/test_course_kit.py",
+    "tests/test_new_lesson.py",
     "tests/test_look_alikes.py",
     "tests/localaws/test_rehearsal.py",
     "tests/test_faults.py",

@@ -1,4 +1,4 @@
-"""Make the data sets of notebooks 11 and 12: `python data/make_data.py`.
+"""Make the data sets of notebooks 11 to 13: `python data/make_data.py`.
 
 The same seed makes the same files, so that they can be made again and compared. Everything
 is invented; data/README.md describes the columns.
@@ -59,6 +59,12 @@ PARCELS = (
     (18.0, 18.6, 1, "P5", 3, NOT_ALLOWED),
     (23.0, 24.2, 1, "P6", 2, "shipped P6"),
 )
+# A shop's five services for notebook 13: how long each takes as a rule, in ms. One of three banks
+# is ill, and makes a payment wait now and then: seldom enough for the average to hide it.
+TOOK_MS = {"menu": 40, "cart": 90, "payment": 120, "kitchen": 600, "courier": 300}
+CALLS = 40  # of each service
+BANKS, ILL_BANK, ILL_MS = ("north", "south", "west"), "south", 4000
+SLOW_PAYMENTS = (9, 21, 34)
 TITLES = ("harbour at dawn", "how to grind", "latte art", "the roaster", "tasting", "unboxing")
 
 
@@ -112,6 +118,20 @@ def events(dice: random.Random) -> Iterator[dict]:
             "message": SERVICES[service][level],
             "duration_ms": round(dice.lognormvariate(4 if ill else 3, 0.6)),
         }
+
+
+def calls(dice: random.Random) -> list[dict]:
+    """What five services of a shop took for each of their calls, mixed."""
+    rows = []
+    for service, usual_ms in TOOK_MS.items():
+        for number in range(CALLS):
+            slow = service == "payment" and number in SLOW_PAYMENTS
+            bank = ILL_BANK if slow else dice.choice(BANKS)
+            took = (ILL_MS if slow else usual_ms) * dice.uniform(0.85, 1.15)
+            row = {"service": service, "took_ms": round(took)}
+            rows.append({**row, "bank": bank if service == "payment" else ""})
+    dice.shuffle(rows)
+    return rows
 
 
 def parcels(dice: random.Random) -> list[dict]:
@@ -185,6 +205,7 @@ def main() -> None:
     write("videos.csv", videos(random.Random(SEED + 1)))
     write("log_events.csv", events(random.Random(SEED + 2)))
     write("parcels_log.csv", parcels(random.Random(SEED + 3)))
+    write("service_calls.csv", calls(random.Random(SEED + 4)))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 What that is, `account.belongings` knows. What somebody else made, or the learner has adopted,
 is shown and left alone. A log group gets the course's tag before its function and role are
-deleted, by which it is known as ours. The order matters: a trigger first (it would go on
-polling), then functions, queues, tables, roles without their policies, and at last the log
-groups, which a running function would make again.
+deleted, by which it is known as ours. The order matters: a stack first, for what it made goes
+with it; a trigger (it would go on polling), then functions, queues, tables, alarms, roles without
+their policies, and at last the log groups, which a running function would make again.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import boto3
 import pandas as pd
 from botocore.exceptions import ClientError
 
+from helpers import stacks
 from helpers.account import belongings
 from helpers.account.names import TAG
 from helpers.account.things import ADOPTED, Thing, ignore_missing
@@ -25,7 +26,7 @@ from helpers.logs import log_group
 from helpers.waiting import wait_until
 
 GONE_LIMIT_S = 180.0
-ORDER = ("trigger", "function", "queue", "table", "role", "log group")
+ORDER = ("stack", "trigger", "function", "queue", "table", "alarm", "role", "log group")
 
 
 def find() -> list[Thing]:
@@ -69,7 +70,7 @@ def clean_up(*, adopted: bool = False) -> list[str]:
             wait_until_trigger_is_gone(thing.key)
         deleted.append(f"{thing.kind} {thing.name}")
     wait_until(
-        lambda: delete_late_log_groups(groups, adopted),
+        lambda: delete_what_is_late(groups, adopted),
         lambda left: not left,
         "everything to be gone",
         GONE_LIMIT_S,
@@ -78,16 +79,18 @@ def clean_up(*, adopted: bool = False) -> list[str]:
     return deleted
 
 
-def delete_late_log_groups(groups: set[str], adopted: bool) -> list[str]:
-    """Delete those of our log groups that are there (again), and say what of ours is left.
+def delete_what_is_late(groups: set[str], adopted: bool) -> list[str]:
+    """Delete our log groups that are there (again) and stacks, and say what of ours is left.
 
-    A function whose log comes late makes its group anew, then without a tag.
+    A function whose log comes late makes its group anew, then without a tag. A stack that could
+    not be deleted while something of it was in use can be by now.
     """
     left = []
     for thing in find():
         late = thing.name in groups and (thing.owner is None or goes(thing, adopted))
+        late |= thing.kind == "stack" and goes(thing, adopted)
         if late:
-            ignore_missing(partial(delete_log_group, thing.key))
+            ignore_missing(partial(DELETE[thing.kind], thing.key))
         if late or goes(thing, adopted):
             left.append(f"{thing.kind} {thing.name}")
     return left
@@ -125,6 +128,13 @@ def delete_trigger(uuid: str) -> None:
     wait_until(attempt, bool, "the trigger to be free for deletion", GONE_LIMIT_S, 0.5)
 
 
+def delete_stack(name: str) -> None:
+    """Delete a stack with what it made, and wait until that has ended, well or not."""
+    cloudformation = boto3.client("cloudformation")
+    cloudformation.delete_stack(StackName=name)
+    stacks.at_rest(cloudformation, name)
+
+
 def delete_log_group(arn: str) -> None:
     name = arn.split(":log-group:")[1]
     boto3.client("logs").delete_log_group(logGroupName=name)
@@ -141,10 +151,12 @@ def delete_role(name: str) -> None:
 
 
 DELETE: dict[str, Callable[[str], Any]] = {
+    "stack": delete_stack,
     "trigger": delete_trigger,
     "function": lambda name: boto3.client("lambda").delete_function(FunctionName=name),
     "queue": lambda url: boto3.client("sqs").delete_queue(QueueUrl=url),
     "table": lambda name: boto3.client("dynamodb").delete_table(TableName=name),
+    "alarm": lambda name: boto3.client("cloudwatch").delete_alarms(AlarmNames=[name]),
     "role": delete_role,
     "log group": delete_log_group,
 }

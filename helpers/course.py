@@ -20,17 +20,23 @@ from helpers import copies, meter, steps
 from helpers.account import adoption, forecast, names, refusal, sentences, things
 from helpers.account.names import (
     BREAK_IT,
+    CAPSTONE,
     EXPERIMENTS,
     FUNCTION,
     JOBS_QUEUE,
     NOTEBOOKS,
+    PAYOUTS,
     PIZZA_QUEUE,
     POLLED_QUEUE,
     PRACTICE_FUNCTION,
     PRACTICE_QUEUE,
     PRACTICE_ROLE,
+    PRACTICE_STACK,
     QUEUE,
+    REFUNDS_ALARM,
+    REFUNDS_DONE,
     ROLE,
+    STACK,
     TABLE,
     TAG,
     name,
@@ -39,7 +45,7 @@ from helpers.account.names import (
 from helpers.account.target import aws_pace, connect
 from helpers.clients import Client
 from helpers.copies import afresh
-from helpers.learning import handlers, minutes, record
+from helpers.learning import board, handlers, minutes, record
 from helpers.logs import answered_ms, log_group, read_events, wait_for_line
 from helpers.waiting import GaveUp, wait
 
@@ -48,17 +54,23 @@ if TYPE_CHECKING:
 
 __all__ = [  # a notebook needs one module for its names and its first cell
     "BREAK_IT",
+    "CAPSTONE",
     "EXPERIMENTS",
     "FUNCTION",
     "JOBS_QUEUE",
     "NOTEBOOKS",
+    "PAYOUTS",
     "PIZZA_QUEUE",
     "POLLED_QUEUE",
     "PRACTICE_FUNCTION",
     "PRACTICE_QUEUE",
     "PRACTICE_ROLE",
+    "PRACTICE_STACK",
     "QUEUE",
+    "REFUNDS_ALARM",
+    "REFUNDS_DONE",
     "ROLE",
+    "STACK",
     "TABLE",
     "TAG",
     "Pipeline",
@@ -68,6 +80,8 @@ __all__ = [  # a notebook needs one module for its names and its first cell
     "catch_up",
     "check_environment",
     "cost",
+    "join",
+    "leave",
     "let_aws_catch_up",
     "name",
     "page_to_keep",
@@ -110,6 +124,8 @@ def begin(notebook: str) -> None:
         print(target.note)
     if target.name == "aws":
         print(forecast.describe(notebook))
+    if seat := board.rejoin():
+        print(f"The board of your class sees your checks, as {seat.name}; course.leave() ends it.")
     record.begin(notebook)
     minutes.watch()
     copies.look(notebook)
@@ -192,6 +208,33 @@ def let_aws_catch_up(seconds: float, why: str) -> None:
     wait(seconds * aws_pace(), why)
 
 
+def join(address: str | None = None, name: str = "") -> None:
+    """Show the board of your class what you reach: checks that you run, and your guesses.
+
+    `address` stands on the board; on a class server it is not needed. `name` is how the board calls
+    you; without one it chooses an animal. Nothing else is sent, and `leave()` ends it. What cannot
+    be is said in a sentence; nothing is raised.
+    """
+    try:
+        seat = board.join(address, name)
+    except board.NotReached as error:
+        print(f"You have not joined. {error}")
+        return
+    print(
+        f"You are on the board as {seat.name}. It sees your checks and your guesses, nothing else."
+    )
+
+
+def leave() -> None:
+    """Leave the board of your class, which forgets what it saw of you."""
+    try:
+        seat = board.leave()
+    except board.NotReached as error:
+        print(f"Nothing more is sent. {error}")
+        return
+    print("The board has forgotten you." if seat else "You are on no board.")
+
+
 def cost() -> meter.Bill:
     """What this notebook has cost since its first cell, had it run on AWS, as a table.
 
@@ -206,9 +249,9 @@ def cost() -> meter.Bill:
 def adopt(kind: str, name: str, id: str) -> None:
     """Let the course use a thing that you made without it, and its clean-up leave it alone.
 
-    `kind` is "queue", "role", "function", "trigger", "table" or "log group"; `id` is the ARN,
-    or a trigger's UUID: the refusal of a notebook's first cell has the whole call. Raises
-    ValueError when name and id are not those of one thing.
+    `kind` is "queue", "role", "function", "trigger", "table", "stack", "alarm" or "log group"; `id`
+    is the ARN, or a trigger's UUID: the refusal of a notebook's first cell has the whole call.
+    Raises ValueError when name and id are not those of one thing.
     """
     thing = adoption.adopt(kind, name, id)
     print(

@@ -16,6 +16,7 @@ TOO_OLD_MONTHS = 24
 SQS_PAGE = "https://cloudburn.io/blog/amazon-sqs-pricing"
 LAMBDA_PAGE = "https://cloudchipr.com"
 LOGS_PAGE = "https://c3x.dev/blog/cloudwatch-logs-cost-optimization"
+WATCH_PAGE = "https://signoz.io/guides/cloudwatch-pricing"
 TABLE_PAGE = "https://airbyte.com/data-engineering-resources/dynamodb-pricing"
 
 
@@ -56,9 +57,22 @@ LOG_BYTE = Price(0.50, GB, "bytes taken in", 5 * GB, "logs", date(2026, 6, 1), L
 # Of a table that is paid by the request, nothing but its storage is free.
 TABLE_WRITE = Price(0.625, MILLION, "writes of 1 KB", 0, "writes", date(2025, 7, 21), TABLE_PAGE)
 TABLE_READ = Price(0.125, MILLION, "reads of 4 KB", 0, "reads", date(2025, 7, 21), TABLE_PAGE)
+# A metric of one's own and an alarm are paid by the month, in parts of an hour; AWS's own metrics
+# are free. GetMetricData is the one of their calls that is always paid.
+MONTH_H = 730  # hours, as AWS's calculator counts them
+OWN_METRIC = Price(
+    0.30, MONTH_H, "hours of a metric", 10 * MONTH_H, "metrics", date(2026, 2, 15), WATCH_PAGE
+)
+ALARM = Price(
+    0.10, MONTH_H, "hours of an alarm", 10 * MONTH_H, "alarms", date(2026, 2, 15), WATCH_PAGE
+)
+METRIC_READ = Price(0.01, 1000, "metrics read", 0, "metrics read", date(2026, 2, 15), WATCH_PAGE)
+# What queries scan shares the free amount of the logs.
+SCANNED_BYTE = Price(0.005, GB, "bytes scanned", 5 * GB, "queries", date(2026, 2, 15), WATCH_PAGE)
 PRICES = (
     *(SQS_REQUEST, SQS_FIFO_REQUEST, LAMBDA_REQUEST, LAMBDA_TIME),
     *(LOG_BYTE, TABLE_WRITE, TABLE_READ),
+    *(OWN_METRIC, ALARM, METRIC_READ, SCANNED_BYTE),
 )
 
 # Lambda Developer Guide, "Using Lambda with Amazon SQS" and "Scaling": an idle trigger has five

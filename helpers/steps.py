@@ -136,14 +136,17 @@ def create_role(iam: Client, name: str, tags: dict[str, str]) -> str:
     return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
 
-def make_package(source: str) -> bytes:
-    """A deployment package: a zip file with `lambda_function.py`. The same source gives the
-    same bytes."""
-    entry = zipfile.ZipInfo("lambda_function.py", (2026, 1, 1, 0, 0, 0))
-    entry.external_attr = 0o644 << 16
+def make_package(source: str, more: dict[str, str] | None = None) -> bytes:
+    """A deployment package: a zip file with `lambda_function.py`, and `more` texts by file name.
+
+    The same texts give the same bytes.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(entry, source)
+        for name, text in {"lambda_function.py": source, **(more or {})}.items():
+            entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, text)
     return buffer.getvalue()
 
 

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from helpers import clean_up, course, experiments, steps
-from helpers.account import belongings, names
+from helpers.account import belongings, names, things
 from helpers.account.refusal import NotOurs
 from helpers.checks import (
     add_trigger,
@@ -25,9 +25,11 @@ from helpers.logs import log_group
 from tests.test_look_alikes import (
     Clients,
     everything,
+    plant_alarm,
     plant_function,
     plant_log_group,
     plant_queue,
+    plant_stack,
     plant_table,
     plant_trigger,
 )
@@ -248,6 +250,8 @@ def plant_one_of_each() -> None:
     pipeline(ANNA)
     plant_log_group(aws.logs, log_group(course.name(course.FUNCTION)), ANNA)
     plant_table(aws.dynamodb, course.name(course.TABLE), ANNA)
+    plant_stack(aws.stacks, course.name(course.STACK), ANNA)
+    plant_alarm(aws.cloudwatch, course.name(course.REFUNDS_ALARM), ANNA)
 
 
 def test_what_is_adopted_is_listed_and_left_alone_unless_told_otherwise(learner, capsys) -> None:
@@ -281,7 +285,7 @@ def test_name_and_id_must_belong_together(learner) -> None:
     assert everything(learner) == before
 
 
-def test_there_are_six_kinds(learner) -> None:
+def test_there_is_no_other_kind(learner) -> None:
     with pytest.raises(ValueError, match="'bucket' is no kind of thing; there are: queue, "):
         course.adopt("bucket", "mine", "arn:aws:s3:::mine")
 
@@ -310,6 +314,29 @@ def test_another_trigger_that_was_adopted_is_switched_off_and_not_deleted(learne
     course.adopt("trigger", f"{learner}Mine to {learner}Videos", uuid)
     experiments.build("Videos", WORKS, enabled=False)
     assert boto3.client("lambda").get_event_source_mapping(UUID=uuid)["State"] == "Disabled"
+
+
+# -- stacks ----------------------------------------------------------------------------------
+
+
+def test_what_a_stack_made_goes_with_it(learner) -> None:
+    aws = Clients()
+    plant_stack(aws.stacks, course.name(course.STACK), course.tags())
+    plant_stack(aws.stacks, course.name(course.PRACTICE_STACK), ANNA)
+    assert clean_up.clean_up() == [f"stack {learner}Pipeline"]
+    assert list(everything(learner)["stacks"]) == [f"{learner}PracticeStack"]
+    [left] = everything(learner)["queues"]
+    assert f"{learner}PracticeStack-Theirs-" in left
+
+
+def test_what_a_stack_made_is_adopted_with_it(learner) -> None:
+    aws = Clients()
+    plant_stack(aws.stacks, course.name(course.STACK), ANNA)
+    adopt("stack", course.STACK)
+    [(_, tags)] = everything(learner)["queues"].values()
+    assert course.tags().items() <= tags.items()
+    assert things.ADOPTED in tags
+    assert clean_up.clean_up() == []
 
 
 # -- triggers --------------------------------------------------------------------------------

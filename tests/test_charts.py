@@ -10,7 +10,17 @@ import pytest
 from matplotlib import image
 
 from helpers import charts
-from helpers.charts import backlog, concurrency, hours, journey, lives, retries, speed
+from helpers.charts import (
+    backlog,
+    concurrency,
+    hours,
+    journey,
+    lives,
+    retries,
+    speed,
+    stacks,
+    watching,
+)
 from helpers.charts import style as chart_style
 from helpers.evidence.delivery_table import DELIVERY_COLUMNS
 from helpers.evidence.fate_table import fates
@@ -144,6 +154,19 @@ CHARTS: dict[str, tuple[Any, str]] = {
         lambda: charts.per_hour(pd.Series({3: 1, 14: 19, 15: 21}), "errors"),
         "By hour of the day: 40 of 41 errors in the peak hours 14, 15.",
     ),
+    "alarm states": (
+        lambda: charts.alarm_states([0, 2, 0, 1, 3, 2, 0, 1], 0, [(1, 1), (2, 3), (3, 3), (3, 9)]),
+        "5 minutes of 8 above 0. Rings, by M of N: 1 of 1: 3 times, 2 of 3: once, 3 of 3: once, "
+        "3 of 9: once.",
+    ),
+    "alarm that never rings": (
+        lambda: charts.alarm_states([0, 1], 1, [(1, 2)]),
+        "0 minutes of 2 above 1. Rings, by M of N: 1 of 2: never.",
+    ),
+    "spread": (
+        lambda: charts.spread(pd.DataFrame({"p50": [40, 120], "p99": [50, 3900]}, ["cart", "pay"])),
+        "Times of 2 services. Pay: the slowest hundredth takes about 30 times the median.",
+    ),
     "scaling": (charts.scaling, RULE),
     "scaling beside a run": (
         lambda: charts.scaling(measured=MEASURED),
@@ -194,7 +217,7 @@ def test_a_chart_can_be_read(name: str, monkeypatch) -> None:
         drawn.append((figure, figure._suptitle or figure.axes[0]._left_title))
         return chart_style.Chart(b"", text)
 
-    for module in (backlog, concurrency, hours, journey, lives, retries, speed):
+    for module in (backlog, concurrency, hours, journey, lives, retries, speed, watching):
         monkeypatch.setattr(module, "make_chart", keep)
     CHARTS[name][0]()
     [(figure, title)] = drawn
@@ -247,6 +270,21 @@ def test_life_lines_of_so_many(messages: int) -> None:
 def test_a_chart_of_nothing_gets_a_sentence(draw) -> None:
     with pytest.raises(ValueError, match="there is nothing to draw, nothing was seen"):
         draw()
+
+
+@pytest.mark.parametrize(
+    ("most", "last", "states"),
+    [(1, 1, "0110100"), (2, 2, "0010000"), (2, 3, "0011100"), (1, 3, "0111111"), (3, 3, "0000000")],
+)
+def test_an_alarm_is_on_while_enough_of_the_last_points_are_above(most, last, states) -> None:
+    above = [each == "1" for each in "0110100"]
+    assert watching.in_alarm(above, most, last) == [each == "1" for each in states]
+
+
+@pytest.mark.parametrize(("points", "rule"), [([], (1, 1)), ([1], (2, 1)), ([1], (0, 1))])
+def test_an_alarm_that_cannot_be_gets_a_sentence(points, rule) -> None:
+    with pytest.raises(ValueError, match="each M must be from 1 to N"):
+        charts.alarm_states(points, 0, [rule])
 
 
 @pytest.mark.parametrize("counts", [{}, {3: 0}])
@@ -334,3 +372,43 @@ def test_what_a_message_is_called(body: str, label: str) -> None:
 )
 def test_counting(number: int, words: str) -> None:
     assert chart_style.count(number, "try", "tries") == words
+
+
+# -- stacks ----------------------------------------------------------------------------------
+
+
+def stack_event(thing: str, status: str, seconds: float) -> dict[str, Any]:
+    return {
+        "LogicalResourceId": thing,
+        "PhysicalResourceId": "stack" if thing == "Pipeline" else f"{thing}-1",
+        "StackId": "stack",
+        "ResourceStatus": status,
+        "Timestamp": at(seconds),
+    }
+
+
+BUILT = [
+    stack_event("Pipeline", "CREATE_IN_PROGRESS", 0),
+    stack_event("Role", "CREATE_IN_PROGRESS", 1),
+    stack_event("Queue", "CREATE_IN_PROGRESS", 1),
+    stack_event("Queue", "CREATE_COMPLETE", 2),
+    stack_event("Role", "CREATE_IN_PROGRESS", 2),  # AWS says so twice
+    stack_event("Role", "CREATE_COMPLETE", 3),
+    stack_event("Trigger", "CREATE_IN_PROGRESS", 4),
+    stack_event("Trigger", "CREATE_COMPLETE", 4),
+    stack_event("Pipeline", "CREATE_COMPLETE", 5),
+]
+
+
+def test_a_stack_that_comes_up_says_what_was_last() -> None:
+    newest_first = BUILT[::-1]
+    assert repr(charts.stack_events(newest_first)).endswith("each thing: 3 things, Trigger last.")
+    role = next(each for each in stacks.works_in(newest_first) if each.thing == "Role")
+    assert (role.begin, role.end) == (at(1), at(3))
+
+
+def test_a_stack_that_fails_says_what_failed() -> None:
+    failed = [*BUILT[:-2], stack_event("Trigger", "CREATE_FAILED", 5)]
+    assert "3 things, and Trigger failed" in repr(charts.stack_events(failed))
+    with pytest.raises(ValueError, match="nothing to draw"):
+        charts.stack_events(BUILT[:3])

@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tenacity import wait_none
 
-from helpers import charts, clean_up, course, evidence, logs, steps, waiting
+from helpers import charts, clean_up, course, evidence, logs, stacks, steps, waiting
 from helpers.account import clock, target, things
 from helpers.account.sentences import WrongSetting
 from helpers.checks import clean_up as finishing
@@ -393,6 +393,32 @@ def test_tags_tell_learners_apart() -> None:
 # Waiting
 
 
+@pytest.mark.parametrize(
+    ("seen", "last"),
+    [
+        (["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"], "ROLLBACK_COMPLETE"),
+        (["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"], "UPDATE_COMPLETE"),
+        (["REVIEW_IN_PROGRESS"], "REVIEW_IN_PROGRESS"),
+        (["DELETE_IN_PROGRESS", None], stacks.GONE),
+    ],
+)
+def test_a_stack_is_at_rest_when_nothing_is_in_progress(seen, last, monkeypatch) -> None:
+    monkeypatch.setattr(waiting.time, "sleep", mock.Mock())
+    gone = {"Error": {"Code": "ValidationError", "Message": "Stack with id S does not exist"}}
+    answers = [
+        {"Stacks": [{"StackStatus": each}]} if each else ClientError(gone, "DescribeStacks")
+        for each in seen
+    ]
+    client = mock.Mock()
+    client.describe_stacks.side_effect = answers
+    assert stacks.at_rest(client, "S") == last
+    client.describe_stacks.side_effect = ClientError(
+        {"Error": {"Code": "ValidationError", "Message": "1 validation error"}}, "DescribeStacks"
+    )
+    with pytest.raises(ClientError, match="1 validation error"):
+        stacks.at_rest(client, "a name with blanks")
+
+
 def test_waiting_is_bounded_and_says_what_it_saw() -> None:
     seen = iter(range(1000))
     started = time.monotonic()
@@ -629,7 +655,8 @@ def test_clean_up_deletes_ours_and_leaves_what_has_no_tag(learner) -> None:
         f"/aws/lambda/{learner}ProcessSQSMessage": "deleted",
     }
     kinds = [line.split(f" {learner}")[0].split(" /aws")[0] for line in clean_up.clean_up()]
-    assert kinds == [kind for kind in clean_up.ORDER if kind != "table"]
+    never_made = ("stack", "table", "alarm")
+    assert kinds == [kind for kind in clean_up.ORDER if kind not in never_made]
     assert clean_up.find() == [things.Thing("queue", name, url, ours=False)]
     assert sqs.get_queue_url(QueueName=name)["QueueUrl"] == url
     assert clean_up.clean_up() == []

@@ -1,4 +1,4 @@
-"""The data sets are what their script makes, and hold what notebooks 11 and 12 count on."""
+"""The data sets are what their script makes, and hold what notebooks 11 to 13 count on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from helpers import evidence
+from helpers import evidence, steps
+from helpers.checks import watch_it
 from helpers.evidence.missing_lines import gaps
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -23,7 +24,10 @@ def rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("name", ["orders.csv", "videos.csv", "log_events.csv", "parcels_log.csv"])
+FILES = ("orders.csv", "videos.csv", "log_events.csv", "parcels_log.csv", "service_calls.csv")
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_the_script_makes_the_file_again(name, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(make_data, "FOLDER", tmp_path)
     make_data.main()
@@ -63,3 +67,25 @@ def test_what_can_be_read_from_the_log_of_parcels() -> None:
     assert gaps(events) == []
     first, second = seen[seen["body"].str.contains("P2")].itertuples()
     assert second.started < first.ended
+
+
+@pytest.mark.parametrize("path", sorted((DATA / "templates").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_template_has_the_runtime_of_the_course(path: Path) -> None:
+    assert f"      Runtime: {steps.RUNTIME}\n" in path.read_text(encoding="utf-8")
+
+
+def test_the_average_hides_the_ill_service_and_its_bank() -> None:
+    calls = pd.read_csv(DATA / "service_calls.csv", keep_default_na=False)
+    times = calls.groupby("service")["took_ms"]
+    assert (times.size() == 40).all()
+    assert times.mean().idxmax() == "kitchen"
+    spread = times.max() / times.median()
+    assert spread["payment"] > 25
+    assert spread.drop("payment").max() < 2
+    assert set(calls["bank"][calls["took_ms"] > 1000]) == {"south"}
+    courier = calls["took_ms"][calls["service"] == "courier"]
+    assert (courier > watch_it.OVER_MS).sum() == watch_it.COURIER_OVER
+    banks = calls["bank"][calls["service"] == "payment"].value_counts()
+    assert banks.idxmin() == watch_it.FEWEST_PAYMENTS
+    assert banks.iloc[-1] < banks.iloc[-2]
+    assert times.max()["kitchen"] == watch_it.KITCHEN_MS

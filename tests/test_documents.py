@@ -18,13 +18,15 @@ from helpers.localaws.metrics import store as metrics
 from helpers.localaws.queues import backend as sqs
 from helpers.localaws.rehearsal.profiles import LAMBDA_GROUP, RATES
 from helpers.localaws.triggers import scaling
-from tests import exercises
+from helpers.room import settings as room
+from tests import exercises, new_lesson
 from tests.notebook_files import ROOT, markdown, read
 from tests.test_project import HELPERS, PROJECT
 
 README, INSTRUCTOR, CONTRIBUTING, CHANGELOG = (
     ROOT / f"{name}.md" for name in ("README", "INSTRUCTOR", "CONTRIBUTING", "CHANGELOG")
 )
+VALUES = ROOT / "helpers" / "room" / "cluster" / "values.yaml"
 GUIDES = [README, INSTRUCTOR, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
 LIST = ROOT / "docs" / "decisions" / "README.md"
@@ -87,8 +89,9 @@ def test_files_that_are_named_are_there(path: Path) -> None:
 
 @each_document
 def test_commands_of_make_are_there(path: Path) -> None:
-    targets = re.search(r"^\.PHONY: (.+)$", text_of(ROOT / "Makefile"), re.M)[1].split()
-    commands = re.findall(r"\bmake ([a-z]+)", " ".join(code_of(text_of(path))))
+    lines = re.findall(r"^\.PHONY: (.+)$", text_of(ROOT / "Makefile"), re.M)
+    targets = [target for line in lines for target in line.split()]
+    commands = re.findall(r"\bmake ([a-z-]+)", " ".join(code_of(text_of(path))))
     assert set(commands) - set(targets) == set()
 
 
@@ -146,6 +149,10 @@ def steps_of_the_map() -> int:
     return len(re.findall(r"^\| \d \| \[", "\n".join(markdown(read(NOTEBOOKS[0]))), re.M))
 
 
+def steps_of_a_new_lesson() -> list[str]:
+    return re.findall(r"^\d+\. ", new_lesson.STEPS.search(text_of(CONTRIBUTING))[1], re.M)
+
+
 def number_of(fault: str) -> int:
     return next(number for number, build in faults.FAULTS.items() if build.__name__ == fault)
 
@@ -155,8 +162,14 @@ def exercises_of_a_lesson() -> int:
     return len(exercises.load("01_create_queue").exercises)
 
 
+def cluster_memory() -> list[str]:
+    """What a learner is given on a cluster, and at most has: "450M" and "1G" are 450 and 1."""
+    return re.findall(r"(?:guarantee|limit): (\d+)[MG]\b", text_of(VALUES))
+
+
 KEPT = {
     r"Python (\d\.\d+) to (\d\.\d+)": pythons(),
+    r"lesson, in (\w+) steps": (WORDS[len(steps_of_a_new_lesson()) - 3],),
     r"\b(\w+) steps\b(?= take| of the course)": (WORDS[steps_of_the_map() - 3],),
     r"after (\d+) minutes without a call": (f"{settings.DEFAULT_IDLE_MINUTES:.0f}",),
     r"at most (\d+) functions run at once": (f"{settings.MOST_AT_ONCE}",),
@@ -176,6 +189,18 @@ KEPT = {
     r"listing log groups \| (\d+) a second": (f"{RATES['logs', 'DescribeLogGroups']}",),
     r"run at once \| ([\d,]+); in a new account": (f"{CONCURRENCY_QUOTA:,}",),
     r"trigger alone begins with (\d+) calls": (f"{scaling.OPENING}",),
+    r"\|  \| (\d+) \| learners open it": (f"{room.PORT}",),
+    r"\|  \| (\d+) \| so many learners": (f"{room.SEATS}",),
+    r"\|  \| (\d+) \| what one process": (f"{room.MEMORY_MB}",),
+    r"\|  \| (\d+) \| minutes after which": (f"{room.IDLE_MIN}",),
+    r"is given (\d+) MB and at most (\d+) GB": tuple(cluster_memory()),
+    r"So (\d+) learners who are all there need (\d+) GB": (
+        "300",
+        f"{300 * int(cluster_memory()[0]) // 1000}",
+    ),
+    r"and (\d+) processors at a tenth for each: (\w+) nodes of (\d+) GB and (\d+) processors": (
+        *("30", "five", "32", "8"),
+    ),
     r"blocked for (\d+) s\b": (f"{sqs.RECREATE_AFTER_S}",),
     r"a notebook has (\w+) of them": (WORDS[exercises_of_a_lesson() - 3],),
     r"opens with (\w+) short questions": (WORDS[len(questions.DISTANCES) - 3],),

@@ -149,3 +149,34 @@ def test_all_that_the_faults_leave_behind_is_cleaned_up(learner: str) -> None:
 def test_there_is_no_other_fault() -> None:
     with pytest.raises(ValueError, match="There is no fault 8; there are 1, 2, 3, 4, 5, 6, 7"):
         faults.build(8)
+
+
+def test_a_word_draws_the_same_for_everybody() -> None:
+    words = [f"word {number}" for number in range(200)]
+    drawn = [faults.draw(word) for word in words]
+    assert [faults.draw(word) for word in words] == drawn
+    assert set(drawn) == set(faults.SECRETS)
+
+
+@pytest.mark.parametrize("which", [(8,), ("other",), (7, 2), (5, 7), (1, 2), ()])
+def test_what_cannot_be_built_is_said(which) -> None:
+    with pytest.raises(ValueError, match="'secret', and 1 to 4 together with 7"):
+        faults.build(*which)
+
+
+@pytest.mark.slow
+def test_a_secret_can_be_two_faults_and_is_told_at_the_end(learner: str, capsys) -> None:
+    word = next(each for each in map(str, range(200)) if faults.draw(each) == (4, 7))
+    test = faults.build("secret", word=word)
+    assert "Filter" not in capsys.readouterr().out
+    assert not is_charged(test)
+    boto3.client("lambda").update_event_source_mapping(
+        UUID=test.trigger_uuid, FilterCriteria={"Filters": []}
+    )
+    assert is_charged(test)
+    assert not a_broken_one_is_kept(test)
+    faults.reveal()
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "Fault 4: The handler catches every exception and returns.",
+        f"Fault 7: {faults.filtering_trigger.__doc__.splitlines()[0]}",
+    ]

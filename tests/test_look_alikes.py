@@ -37,6 +37,7 @@ class Clients:
         self.sqs, self.lambda_, self.iam, self.logs, self.dynamodb = map(
             boto3.client, ("sqs", "lambda", "iam", "logs", "dynamodb")
         )
+        self.stacks, self.cloudwatch = map(boto3.client, ("cloudformation", "cloudwatch"))
 
 
 # -- to plant things, and to look at all of them -----------------------------------------------
@@ -50,10 +51,14 @@ def plant(tags: dict[str, str]) -> None:
     for function in map(course.name, names.EVERYTHING.functions):
         plant_function(aws.lambda_, function, role_arn, tags)
         plant_log_group(aws.logs, log_group(function), tags)
-    for queue in map(course.name, names.EVERYTHING.queues):
-        plant_queue(aws.sqs, queue, tags)
-    for table in map(course.name, names.EVERYTHING.tables):
-        plant_table(aws.dynamodb, table, tags)
+    for wanted, make, client in (
+        (names.EVERYTHING.queues, plant_queue, aws.sqs),
+        (names.EVERYTHING.tables, plant_table, aws.dynamodb),
+        (names.EVERYTHING.stacks, plant_stack, aws.stacks),
+        (names.EVERYTHING.alarms, plant_alarm, aws.cloudwatch),
+    ):
+        for each in map(course.name, wanted):
+            make(client, each, tags)
     for function in map(course.name, names.EVERYTHING.functions):
         steps.wait_for_function(aws.lambda_, function, "function_active_v2")
     plant_trigger(aws, "Retries", "Retries", tags, Enabled=False)
@@ -99,6 +104,27 @@ def plant_table(dynamodb: Any, name: str, tags: dict[str, str]) -> None:
     dynamodb.put_item(TableName=name, Item={"order_id": {"S": "theirs"}})
 
 
+def plant_stack(stacks: Any, name: str, tags: dict[str, str]) -> None:
+    template = "Resources: {Theirs: {Type: 'AWS::SQS::Queue'}}"
+    stacks.create_stack(StackName=name, TemplateBody=template, Tags=as_list(tags))
+    waiter = stacks.get_waiter("stack_create_complete")
+    waiter.wait(StackName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
+
+
+def plant_alarm(cloudwatch: Any, name: str, tags: dict[str, str]) -> None:
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Namespace="Theirs",
+        MetricName="Anything",
+        Statistic="Sum",
+        Period=3600,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        Tags=as_list(tags),
+    )
+
+
 def plant_trigger(aws: Clients, queue: str, function: str, tags: dict, **settings: Any) -> str:
     url = aws.sqs.get_queue_url(QueueName=course.name(queue))["QueueUrl"]
     uuid = aws.lambda_.create_event_source_mapping(
@@ -126,9 +152,17 @@ def everything(prefix: str) -> dict[str, Any]:
         "roles": (role_state, aws.iam, [each["RoleName"] for each in roles]),
         "log groups": (group_state, aws.logs, [each["logGroupName"] for each in groups]),
         "tables": (table_state, aws.dynamodb, aws.dynamodb.list_tables()["TableNames"]),
+        "alarms": (
+            alarm_state, aws.cloudwatch,
+            [each["AlarmName"] for each in aws.cloudwatch.describe_alarms()["MetricAlarms"]],
+        ),
         "triggers": (
             trigger_state, aws.lambda_,
             [each["UUID"] for each in mappings if f":{prefix}" in each["FunctionArn"]],
+        ),
+        "stacks": (
+            stack_state, aws.stacks,
+            [each["StackName"] for each in aws.stacks.describe_stacks()["Stacks"]],
         ),
     }  # fmt: skip
     return {
@@ -164,6 +198,17 @@ def table_state(dynamodb: Any, name: str) -> Any:
     about = dynamodb.describe_table(TableName=name)["Table"]
     tags = dynamodb.list_tags_of_resource(ResourceArn=about["TableArn"])["Tags"]
     return about, tags, dynamodb.scan(TableName=name)["Items"]
+
+
+def stack_state(stacks: Any, name: str) -> Any:
+    [about] = stacks.describe_stacks(StackName=name)["Stacks"]
+    return about, len(stacks.describe_stack_events(StackName=name)["StackEvents"])
+
+
+def alarm_state(cloudwatch: Any, name: str) -> Any:
+    [about] = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    tags = cloudwatch.list_tags_for_resource(ResourceARN=about["AlarmArn"])["Tags"]
+    return {key: about[key] for key in about if not key.startswith("State")}, tags
 
 
 def trigger_state(lambda_: Any, uuid: str) -> Any:
@@ -226,8 +271,9 @@ def test_after_all_notebooks_everything_is_as_it_was(planted) -> None:
 
 def test_every_name_is_taken(planted) -> None:
     prefix, before = planted
-    for kind in ("queues", "functions", "roles", "tables"):
+    for kind in ("queues", "functions", "roles", "tables", "stacks"):
         there = {each.rsplit("/", 1)[-1] for each in before[kind]}
+        there -= {each for each in there if "-Theirs-" in each}  # the stacks' own queues
         assert there == {f"{prefix}{each}" for each in getattr(names.EVERYTHING, kind)}
     assert len(before["triggers"]) >= 1
     assert len(before["log groups"]) == len(names.EVERYTHING.functions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from datetime import date
@@ -173,6 +174,7 @@ class Switched:
             "UUID": uuid,
             "EventSourceArn": "arn:aws:sqs:us-east-1:123456789012:Orders",
             "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:Orders",
+            "State": "Enabled",
         }
         service = type("Service", (), {"service_name": "lambda"})
         model = type("Model", (), {"service_model": service, "name": operation})
@@ -211,6 +213,20 @@ def test_a_trigger_of_before_has_polled_since_the_start(switched) -> None:
     assert switched.on_s(60) == [40]
 
 
+def test_a_trigger_that_goes_with_its_stack_polls_until_it_is_last_seen(switched) -> None:
+    switched.at(10, "GetEventSourceMapping", UUID="one")
+    switched.at(20, "GetEventSourceMapping", UUID="one")
+    assert switched.on_s(30) == [20]
+    assert switched.on_s(30, one=calls.Trigger("Orders", "Orders")) == [30]
+    switched.at(40, "DeleteEventSourceMapping")
+    assert switched.on_s(50) == [40]
+
+
+def test_who_lists_all_triggers_sees_those_of_others_too(switched) -> None:
+    switched.at(10, "ListEventSourceMappings")
+    assert switched.on_s(30) == []
+
+
 def test_five_pollers_ask_every_20_s_and_messages_are_fetched_and_deleted() -> None:
     amounts = defaultdict(float, {"SQS": 7.0, "Orders": 1})
     handled = {"Orders": reading.Handled(fetches=4), "Audit": reading.Handled(fetches=2)}
@@ -226,6 +242,50 @@ def test_five_pollers_ask_every_20_s_and_messages_are_fetched_and_deleted() -> N
     lines = reading.of_queues("SQS", prices.SQS_REQUEST, amounts, *standard)
     assert [line.amount for line in lines] == [7, 20, 6]
     assert [line.estimated for line in lines] == [False, True, True]
+
+
+def test_the_metrics_that_lines_write_are_told_apart_by_their_dimensions() -> None:
+    def line(service: str, name: str = "took", **more) -> str:
+        about = {"Namespace": "Shop", "Dimensions": [["service"]], "Metrics": [{"Name": name}]}
+        return json.dumps({"_aws": {"CloudWatchMetrics": [about]}, "service": service, **more})
+
+    lines = [
+        line("cart"),
+        line("cart", took=2),
+        line("menu"),
+        line("cart", "cents"),
+        "CloudWatchMetrics",
+    ]
+    lines += ['{"CloudWatchMetrics": 1}', "text", line("cart").replace("service", "other", 1)]
+    assert len(set(reading.metrics_in(lines))) == 3
+
+
+def test_what_is_watched_is_counted() -> None:
+    counter = calls.Calls()
+
+    def answered(service: str, operation: str, answer: dict, **asked) -> None:
+        about = type("Service", (), {"service_name": service})
+        model = type("Model", (), {"service_model": about, "name": operation})
+        counter._answered(parsed=answer, model=model, context={calls.ASKED: asked})
+
+    queries = [{"Id": "a", "MetricStat": {}}, {"Id": "b", "Expression": "a * 2"}]
+    answered("cloudwatch", "GetMetricData", {}, MetricDataQueries=queries)
+    answered("cloudwatch", "GetMetricStatistics", {})
+    answered("cloudwatch", "PutMetricAlarm", {}, AlarmName="a")
+    for status, scanned in (("Running", 50.0), ("Complete", 100.0), ("Complete", 100.0)):
+        answer = {"status": status, "statistics": {"bytesScanned": scanned}}
+        answered("logs", "GetQueryResults", answer, queryId="q")
+    amounts = counter.look()[0]
+    lines = {line.kind: line.amount for line in reading.of_watching(amounts, 5)}
+    assert lines == {
+        "metrics of your own: an hour": 5,
+        "metrics: your reads": 1,
+        "alarms: an hour": 1,
+        "logs: your queries": 100,
+    }
+    assert meter.Bill(tuple(reading.of_watching(amounts, 5)), 60).usd == pytest.approx(
+        5 * 0.3 / 730 + 0.01 / 1000 + 0.1 / 730
+    )
 
 
 def test_a_direct_call_by_arn_is_known_by_its_function() -> None:

@@ -289,5 +289,31 @@ def test_roles_get_the_boundary_that_is_set(learner, capsys) -> None:
     assert found["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY_ARN
 
 
+def test_roles_of_templates_get_it_where_they_ask_for_it(learner) -> None:
+    """From the parameters that go out; the caller's own are left as they are."""
+    os.environ["SQS_COURSE_BOUNDARY"] = BOUNDARY_ARN
+    target.connect()
+    sent = []
+    stacks = boto3.client("cloudformation")
+    stacks.meta.events.register_last(
+        "before-parameter-build", lambda params, **_: sent.append(params.get("Parameters"))
+    )
+    stacks.meta.events.register("before-call", lambda **_: (FakeAnswer, {}))
+    asks = "Parameters:\n  Boundary:\n    Type: String\n"
+    other = {"ParameterKey": "Other", "ParameterValue": "x"}
+    own = {"ParameterKey": "Boundary", "ParameterValue": "mine"}
+    for given in ([], [other], [own]):
+        stacks.create_stack(StackName="any", TemplateBody=asks, Parameters=given)
+    stacks.update_stack(StackName="any", TemplateBody="Resources: {}")
+    boundary_given = {"ParameterKey": "Boundary", "ParameterValue": BOUNDARY_ARN}
+    assert sent == [[boundary_given], [other, boundary_given], [own], None]
+
+
+class FakeAnswer:
+    """What stands in for AWS's answer."""
+
+    status_code = 200
+
+
 def get_role(iam: object, arn: str) -> dict:
     return iam.get_role(RoleName=arn.rpartition("/")[2])["Role"]

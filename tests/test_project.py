@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import os
 import re
 import subprocess
@@ -32,6 +33,13 @@ def names(requirements: list[str]) -> set[str]:
 
 def declared() -> set[str]:
     return names(PROJECT["project"]["dependencies"])
+
+
+def of_a_class() -> set[str]:
+    """What only a class server needs, by the names under which it is imported."""
+    wanted = (ROOT / "helpers" / "room" / "requirements.in").read_text(encoding="utf-8")
+    lines = [line for line in wanted.splitlines() if line and line[0] not in "#-"]
+    return {name.removeprefix("jupyterhub-").replace("-", "_") for name in names(lines)}
 
 
 def imports(path: Path) -> set[str]:
@@ -77,7 +85,8 @@ def test_helpers_import_declared_packages_only() -> None:
     roots = {name.split(".")[0] for path in HELPERS for name in imports(path)}
     foreign = roots - sys.stdlib_module_names - {"helpers"}
     assert "boto3" in foreign
-    assert {(PART_OF | NAMED).get(name, name) for name in foreign} - declared() == set()
+    known = declared() | of_a_class()
+    assert {(PART_OF | NAMED).get(name, name) for name in foreign} - known == set()
 
 
 @pytest.mark.parametrize(("part", "whole"), PART_OF.items())
@@ -120,8 +129,93 @@ def test_command_of_the_local_aws_imports_moto_only_once_it_serves() -> None:
 
 def test_continuous_integration_runs_the_tests_of_the_readme() -> None:
     script = ROOT / ".ci" / "run"
-    assert "exec make test" in script.read_text(encoding="utf-8").splitlines()
+    assert "make test" in script.read_text(encoding="utf-8").splitlines()
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+# -- what workflows run --------------------------------------------------------------------
+
+NIGHTLY = ROOT / ".github" / "workflows" / "nightly.yml"
+RUN_BY_MACHINES = [*sorted((ROOT / ".github" / "workflows").glob("*.yml")), ROOT / ".ci" / "run"]
+
+
+def commands(path: Path) -> str:
+    """What a workflow, or a script, gives to a shell."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".yml":
+        return text
+    jobs = yaml.safe_load(text)["jobs"].values()
+    return "\n".join(step["run"] for job in jobs for step in job["steps"] if "run" in step)
+
+
+def targets_of_make() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return {*re.findall(r"^([a-z][\w-]*):(?!=)", makefile, re.M)}
+
+
+def can_be_run(module: str) -> bool:
+    """Whether `python -m` finds a module, and in a package what it runs."""
+    try:
+        found = importlib.util.find_spec(module)
+        whole = found and found.submodule_search_locations is not None
+        return bool(importlib.util.find_spec(f"{module}.__main__") if whole else found)
+    except ModuleNotFoundError:
+        return False
+
+
+def missing_in(shell: str) -> list[str]:
+    """Targets of make, modules and files that commands name and that are not there."""
+    targets = re.findall(r"\bmake ([a-z][\w-]*)", shell)
+    modules = re.findall(r"\bpython3? -m ([\w.]+)", shell)
+    files = re.findall(r"(?<!\S)(?:data|docs|helpers|notebooks|tests)(?:/[\w.-]+)*", shell)
+    return [
+        *(f"make {each}" for each in targets if each not in targets_of_make()),
+        *(f"python -m {each}" for each in modules if not can_be_run(each)),
+        *(each for each in files if not (ROOT / each).exists()),
+    ]
+
+
+@pytest.mark.parametrize("path", RUN_BY_MACHINES, ids=lambda path: path.name)
+def test_what_a_workflow_runs_is_there(path: Path) -> None:
+    shell = commands(path)
+    assert re.search(r"\bmake [a-z]", shell), "it runs nothing of ours"
+    assert missing_in(shell) == []
+
+
+def test_what_a_makefile_runs_is_there() -> None:
+    recipes = re.findall(r"^\t(.+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    here = [each for each in recipes if "$(BIN)" in each]
+    assert len(here) > 10
+    assert missing_in("\n".join(here).replace("$(BIN)/", "")) == []
+
+
+def test_what_is_not_there_would_be_found() -> None:
+    shell = """\
+      make tests PYTHON=python
+      make room-test
+      .venv/bin/python -m tests.no_such_check
+      python -m no_such_package.at_all
+      python -m tests.conformance
+      python -m tests.policies data/policies
+      python -m pytest tests/localaws/test_strom.py
+    """
+    assert missing_in(shell) == [
+        "make tests",
+        "python -m tests.no_such_check",
+        "python -m no_such_package.at_all",
+        "python -m tests.conformance",
+        "tests/localaws/test_strom.py",
+    ]
+
+
+def test_the_chart_of_a_cluster_is_named_as_the_nightly_run_reads_it() -> None:
+    """An empty version would stand for the newest one."""
+    values = (ROOT / "helpers" / "room" / "cluster" / "values.yaml").read_text(encoding="utf-8")
+    [script] = re.findall(r"sed -n '(s/.+)' \S+values\.yaml", commands(NIGHTLY))
+    pattern, print_it = re.fullmatch(r"s/(.+)/(.+)/p", script).groups()
+    assert print_it == r"\1"
+    wanted = re.compile(pattern.replace(r"\(", "(").replace(r"\)", ")"), re.M)
+    assert [re.fullmatch(r"\d+\.\d+\.\d+", each)[0] for each in wanted.findall(values)]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no executable bit")

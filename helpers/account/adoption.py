@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError, ParamValidationError
 
+from helpers import stacks
 from helpers.account import names
 from helpers.account.things import ADOPTED, LOOK_AT, Thing, as_list
 from helpers.clients import Client
@@ -48,6 +49,20 @@ def tag_trigger(lambda_: Client, thing: Thing, tags: dict[str, str]) -> None:
     lambda_.tag_resource(Resource=mapping["EventSourceMappingArn"], Tags=tags)
 
 
+def tag_stack(cloudformation: Client, thing: Thing, tags: dict[str, str]) -> None:
+    """Give a stack, and with it all that it made, these tags beside those that it has."""
+    stack = stacks.describe(cloudformation, thing.name) or {}
+    given = [each["ParameterKey"] for each in stack.get("Parameters", [])]
+    cloudformation.update_stack(
+        StackName=thing.name,
+        UsePreviousTemplate=True,
+        Parameters=[{"ParameterKey": each, "UsePreviousValue": True} for each in given],
+        Capabilities=stack.get("Capabilities", []),
+        Tags=as_list({**thing.tags, **tags}),
+    )
+    stacks.at_rest(cloudformation, thing.name)
+
+
 TAGGING: dict[str, Callable[[Any, Thing, dict[str, str]], Any]] = {
     "queue": lambda sqs, thing, tags: sqs.tag_queue(QueueUrl=thing.key, Tags=tags),
     "function": lambda lambda_, thing, tags: lambda_.tag_resource(Resource=thing.id, Tags=tags),
@@ -55,6 +70,10 @@ TAGGING: dict[str, Callable[[Any, Thing, dict[str, str]], Any]] = {
     "table": lambda dynamodb, thing, tags: dynamodb.tag_resource(
         ResourceArn=thing.id, Tags=as_list(tags)
     ),
+    "alarm": lambda cloudwatch, thing, tags: cloudwatch.tag_resource(
+        ResourceARN=thing.id, Tags=as_list(tags)
+    ),
     "log group": lambda logs, thing, tags: logs.tag_resource(resourceArn=thing.id, tags=tags),
+    "stack": tag_stack,
     "trigger": tag_trigger,
 }

@@ -36,10 +36,12 @@ def find(wanted: Names | None = None) -> list[Thing]:
     functions = look_at_each("function", map(name, of.functions))
     roles = look_at_each("role", map(name, of.roles))
     tables = look_at_each("table", map(name, of.tables))
+    stacks = look_at_each("stack", map(name, of.stacks))
+    alarms = look_at_each("alarm", map(name, of.alarms))
     groups = find_log_groups(map(name, of.functions), functions, roles)
     ends = {name(each) for each in of.queues + of.functions} | {queue.name for queue in queues}
     triggers = find_triggers(ends, all_ours=wanted is None)
-    return [*triggers, *functions, *queues, *tables, *roles, *groups]
+    return [*stacks, *triggers, *functions, *queues, *tables, *alarms, *roles, *groups]
 
 
 def look_at_each(kind: str, wanted: Iterable[str]) -> list[Thing]:

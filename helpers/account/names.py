@@ -14,9 +14,17 @@ PIZZA_QUEUE, PRACTICE_QUEUE, PRACTICE_ROLE = "PizzaOrders", "PracticeQueue", "Pr
 PRACTICE_FUNCTION = "PracticeFunction"
 TABLE, JOBS_QUEUE, POLLED_QUEUE = "ProcessedOrders", "VideoJobs", "PolledQueue"
 # Each has a queue, a dead-letter queue, a function and a role of its own: see helpers/experiments.
-BREAK_IT = "BreakIt"
-EXPERIMENTS = ("Retries", "HandleOnce", "Throughput", "Orders", "Videos", "AuditLog", BREAK_IT)
+BREAK_IT, WATCH = "BreakIt", "Watch"
+EXPERIMENTS = (
+    *("Retries", "HandleOnce", "Throughput", "Orders", "Videos", "AuditLog"),
+    *(BREAK_IT, WATCH),
+)
+# A stack's function has the name of the stack; CloudFormation names all else, after the stack.
+STACK, SAM_STACK, PRACTICE_STACK = "Pipeline", "PipelineSam", "PracticeStack"
 TAG = "sqs-lambda-course"
+# What 15 asks for: the names of an experiment, and more.
+CAPSTONE, PAYOUTS = "Refunds", "Payouts"
+REFUNDS_DONE, REFUNDS_ALARM = "RefundsDone", "RefundsDead"
 
 
 def name(text: str) -> str:
@@ -31,12 +39,14 @@ def tags() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Names:
-    """Names of queues, functions, roles and tables, without the prefix."""
+    """Names of queues, functions, roles, tables, stacks and alarms, without the prefix."""
 
     queues: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    stacks: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
 
     def __add__(self, other: Names) -> Names:
         """The names of both, each of them once."""
@@ -45,6 +55,8 @@ class Names:
             tuple(dict.fromkeys(self.functions + other.functions)),
             tuple(dict.fromkeys(self.roles + other.roles)),
             tuple(dict.fromkeys(self.tables + other.tables)),
+            tuple(dict.fromkeys(self.stacks + other.stacks)),
+            tuple(dict.fromkeys(self.alarms + other.alarms)),
         )
 
 
@@ -83,6 +95,17 @@ WRITES = {
     + Names(queues=(JOBS_QUEUE, "PracticeJobs", "PracticeJobs-dlq"), tables=(TABLE,)),
     "12_break_it": of_experiment(BREAK_IT)
     + Names(queues=("PracticeShop", "PracticeShop-dlq"), tables=(TABLE,)),
+    "13_watch_it": of_experiment(WATCH)
+    + Names(
+        queues=("WatchFirstOven", "WatchSecondOven"),
+        alarms=("WatchDeadOrders", "PracticeWaiting", "PracticeDeadOrders"),
+    ),
+    "14_keep_in_code": of_steps(before=8)
+    + Names(
+        functions=(STACK, SAM_STACK), stacks=(STACK, SAM_STACK, PRACTICE_STACK, "PracticeRepair")
+    ),
+    "15_capstone": of_experiment(CAPSTONE)
+    + Names(tables=(PAYOUTS, REFUNDS_DONE), alarms=(REFUNDS_ALARM,)),
     "99_clean_up": Names(),  # it deletes what is ours, whatever else there is
 }
 NOTEBOOKS = tuple(WRITES)

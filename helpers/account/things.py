@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from helpers import stacks
 from helpers.account import names
 from helpers.clients import Client
 
@@ -119,6 +120,26 @@ def look_at_table(dynamodb: Client, name: str) -> Thing | None:
     return ignore_missing(look)
 
 
+def look_at_stack(cloudformation: Client, name: str) -> Thing | None:
+    stack = stacks.describe(cloudformation, name)
+    if stack is None:
+        return None
+    return make_thing("stack", name, name, stack["StackId"], as_dictionary(stack.get("Tags", [])))
+
+
+def look_at_alarm(cloudwatch: Client, name: str) -> Thing | None:
+    found = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])
+    if not found["MetricAlarms"]:
+        return None
+    arn = found["MetricAlarms"][0]["AlarmArn"]
+
+    def look() -> Thing:
+        tags = as_dictionary(cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"])
+        return make_thing("alarm", name, name, arn, tags)
+
+    return ignore_missing(look)
+
+
 def look_at_log_group(logs: Client, name: str) -> Thing | None:
     """The log group by its own tags, whosever its function is."""
     found = look_at_log_groups(logs, [name])
@@ -176,6 +197,8 @@ LOOK_AT = {
     "function": ("lambda", look_at_function),
     "role": ("iam", look_at_role),
     "table": ("dynamodb", look_at_table),
+    "stack": ("cloudformation", look_at_stack),
+    "alarm": ("cloudwatch", look_at_alarm),
     "log group": ("logs", look_at_log_group),
     "trigger": ("lambda", look_at_trigger),
 }

@@ -13,8 +13,11 @@ from helpers.charts.lives import life_lines
 from helpers.charts.progress import progress
 from helpers.charts.retries import poison, retry_schedule
 from helpers.charts.speed import latency, throughput
+from helpers.charts.stacks import stack_events
+from helpers.charts.watching import alarm_states, spread
 
 __all__ = [
+    "alarm_states",
     "at_once",
     "latency",
     "life_lines",
@@ -25,5 +28,7 @@ __all__ = [
     "queue_depth",
     "retry_schedule",
     "scaling",
+    "spread",
+    "stack_events",
     "throughput",
 ]

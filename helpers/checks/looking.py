@@ -23,6 +23,8 @@ HOW_TO_TAG = {
     "role": "pass the course's tags as Tags when you create it, or tag it with tag_role",
     "function": "pass Tags=course.tags() when you create it, or tag it with tag_resource",
     "table": "pass the course's tags as Tags when you create it, or tag it with tag_resource",
+    "stack": "pass the course's tags as Tags when you create or update it",
+    "alarm": "pass the course's tags as Tags when you first put it, or tag it with tag_resource",
     "trigger": "pass Tags=course.tags() when you create it, or tag it with tag_resource",
 }
 

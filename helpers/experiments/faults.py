@@ -7,6 +7,7 @@ its cure left behind is brought back to the start.
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +24,7 @@ from helpers.clients import Client
 from helpers.experiments.changes import wait_until_updated
 from helpers.experiments.emptying import change_queue
 from helpers.experiments.experiment import Experiment
-from helpers.waiting import when_role_is_ready
+from helpers.waiting import wait_until, when_role_is_ready
 
 HANDLER = """\
 import json
@@ -60,18 +61,44 @@ def lambda_handler(event, context):
 """
 # The filter of fault 7, as a trigger of another shop's orders would have it.
 ONLY_B = json.dumps({"body": {"order_id": [{"prefix": "B"}]}})
+FILTERS = {"Filters": [{"Pattern": ONLY_B}]}
 
 
-def build(number: int) -> Experiment:
-    """Build BreakIt with fault `number`, 1 to 7.
+def build(*which: int | str, word: str = "") -> Experiment:
+    """Build BreakIt with fault `which`, 1 to 7; two of them, if the second is 7; or a "secret".
 
-    Raises ValueError for any other number, and NotOurs if something that it needs is not the
-    course's.
+    `build(2, 7)` has both faults, and the second may hide the first. `build("secret")` draws one
+    or two faults and does not tell which; with the same `word` everybody gets the same, and
+    `reveal` tells what it was. Raises ValueError for anything else, and NotOurs if something that
+    it needs is not the course's.
     """
-    if number not in FAULTS:
-        raise ValueError(f"There is no fault {number!r}; there are {', '.join(map(str, FAULTS))}.")
+    wanted = draw(word) if which == (SECRET,) else which
+    chosen = next((each for each in ALLOWED if each == wanted), None)
+    if chosen is None:
+        raise ValueError(
+            f"There is no fault {', '.join(map(repr, which))}; there are "
+            f"{', '.join(map(str, FAULTS))}, {SECRET!r}, and 1 to 4 together with 7."
+        )
     forget_earlier_faults()
-    return FAULTS[number]()
+    first, *more = chosen
+    test = FAULTS[first]()
+    Built.faults = chosen
+    return put_filter(test) if more else test
+
+
+def reveal() -> None:
+    """Say what was wrong in what `build` built last."""
+    if not Built.faults:
+        print('Nothing is built yet: faults.build("secret").')
+    for number in Built.faults:
+        said = (FAULTS[number].__doc__ or "").splitlines()[0]
+        print(f"Fault {number}: {said}")
+
+
+def draw(word: str) -> tuple[int, ...]:
+    """One or two faults, the same for the same word; without a word by chance."""
+    chance = random.Random(word) if word else random.SystemRandom()
+    return chance.choice(SECRETS)
 
 
 def missing_permission() -> Experiment:
@@ -128,8 +155,20 @@ def filtering_trigger() -> Experiment:
 
     Source: Lambda Developer Guide, "Control which events Lambda sends to your function".
     """
-    filters = {"Filters": [{"Pattern": ONLY_B}]}
-    test = experiments.build(course.BREAK_IT, HANDLER, FilterCriteria=filters)
+    test = experiments.build(course.BREAK_IT, HANDLER, FilterCriteria=FILTERS)
+    course.let_aws_catch_up(60, "every poller to know the trigger's settings")
+    return test.again()
+
+
+def put_filter(test: Experiment) -> Experiment:
+    """Give the trigger of a fault that of fault 7, too."""
+    lambda_ = boto3.client("lambda")
+    lambda_.update_event_source_mapping(UUID=test.trigger_uuid, FilterCriteria=FILTERS)
+    wait_until(
+        lambda: lambda_.get_event_source_mapping(UUID=test.trigger_uuid)["State"],
+        lambda state: state in ("Enabled", "Disabled"),
+        "the trigger's filter to be in place",
+    )
     course.let_aws_catch_up(60, "every poller to know the trigger's settings")
     return test.again()
 
@@ -148,6 +187,18 @@ FAULTS: dict[int, Callable[[], Experiment]] = dict(
         start=1,
     )
 )
+
+
+SECRET = "secret"
+COMBINED = tuple((first, 7) for first in (1, 2, 3, 4))
+SECRETS = (*((number,) for number in (1, 2, 3, 4, 7)), *COMBINED)
+ALLOWED = (*((number,) for number in FAULTS), *COMBINED)
+
+
+class Built:
+    """The faults that were built last in this kernel."""
+
+    faults: tuple[int, ...] = ()
 
 
 def forget_earlier_faults() -> None:

@@ -2,7 +2,8 @@
 
 The file lies beside the learner's copies, in `my_course/`, which no update of the course touches;
 where that cannot be written, in the folder that the system has for a user's data. The setting
-SQS_COURSE_RECORD names another file, or is "off". Nothing of it leaves the computer.
+SQS_COURSE_RECORD names another file, or is "off". Nothing of it leaves the computer, unless the
+learner joins the board of a class.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
@@ -26,10 +28,14 @@ LOCK_S = 1.0  # a cell waits no longer for other kernels: a line is one write in
 
 
 class Kernel:
-    """What this process knows: the notebook it runs, and whether it has said what is wrong."""
+    """What this process knows: the notebook it runs, and whether it has said what is wrong.
+
+    `watchers` are told of each entry, too.
+    """
 
     notebook: str | None = None
     complained = False
+    watchers: ClassVar[list[Callable[[dict[str, Any]], None]]] = []
 
 
 def current() -> str | None:
@@ -49,11 +55,13 @@ def note(kind: str, name: str, **facts: Any) -> None:
     `kind` is "begin", "check", "guess", "question", "hint" or "capstone"; `name` says which of
     them in this notebook. A fact that JSON does not know is kept as its text.
     """
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    entry = {**facts, "at": at, "notebook": current(), "kind": kind, "name": name}
+    for watcher in Kernel.watchers:
+        watcher(entry)
     path = file()
     if path is None:
         return
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    entry = {**facts, "at": at, "notebook": current(), "kind": kind, "name": name}
     try:
         append(path, json.dumps(entry, default=plain, skipkeys=True))
     except (OSError, ValueError, RecursionError) as error:

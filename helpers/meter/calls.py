@@ -28,6 +28,8 @@ SWITCHES = {
     "UpdateEventSourceMapping": None,
     "DeleteEventSourceMapping": False,
 }
+# A trigger that a stack made is known when a cell asks for it: by its UUID, or its function.
+LOOKS = ("GetEventSourceMapping", "ListEventSourceMappings")
 
 
 @dataclass
@@ -54,6 +56,8 @@ class Calls:
             self._began_ms: int | None = None
             self._amounts: Amounts = defaultdict(float)
             self._triggers: dict[str, Trigger] = {}
+            self._seen_on: dict[str, Trigger] = {}
+            self._ended: set[str] = set()  # queries of the logs whose end was seen
 
     def listen(self) -> None:
         """Count from now on what clients ask that boto3's default session makes from now on."""
@@ -80,10 +84,22 @@ class Calls:
             elif service == "dynamodb":
                 self._amounts["writes"] += sizes.writes(operation, asked)
                 self._amounts["reads"] += sizes.reads(operation, asked, parsed)
+            elif service in ("cloudwatch", "logs"):
+                self._watched(operation, asked, parsed)
             elif operation == "Invoke":
                 self._amounts[function_in(asked["FunctionName"])] += 1
             elif service == "lambda" and operation in SWITCHES and "FunctionArn" in parsed:
                 self._switch(parsed, SWITCHES[operation], asked.get("Enabled"))
+            elif service == "lambda" and operation in LOOKS and asked:
+                self._see(parsed.get("EventSourceMappings", [parsed]))
+
+    def _watched(self, operation: str, asked: sizes.Fields, answer: sizes.Fields) -> None:
+        self._amounts["metrics read"] += sizes.metrics_read(operation, asked)
+        self._amounts["alarms"] += operation == "PutMetricAlarm"
+        if operation == "GetQueryResults" and answer.get("status") == "Complete":
+            if asked["queryId"] not in self._ended:  # an answer may be asked for again
+                self._amounts["scanned"] += answer["statistics"]["bytesScanned"]
+            self._ended.add(asked["queryId"])
 
     def _switch(self, mapping: sizes.Fields, usual: bool | None, asked: bool | None) -> None:
         on = usual if asked is None else asked
@@ -99,6 +115,13 @@ class Calls:
             trigger.on_s += now - trigger.since
         trigger.since = now if on else None
 
+    def _see(self, mappings: list[sizes.Fields]) -> None:
+        """Nobody tells since when a trigger has been on: at most since the count began."""
+        for mapping in mappings:
+            if mapping.get("State") == "Enabled":
+                found = self._seen_on[mapping["UUID"]] = make_trigger(mapping)
+                found.on_s = time.monotonic() - self._began
+
     def look(self) -> tuple[Amounts, int | None, float]:
         """The amounts; when the count began by AWS's clock, ms since the epoch; s since then."""
         with self._lock:
@@ -106,12 +129,15 @@ class Calls:
 
     def triggers(self, on_now: dict[str, Trigger]) -> list[Trigger]:
         """How long each trigger was on. `on_now`: those that are on, by UUID; one that was not
-        switched since the count began has been on since then."""
+        switched since the count began has been on since then. One that is neither, for its stack
+        is deleted, was on until it was last seen so."""
         now = time.monotonic()
         with self._lock:
             found = {uuid: replace(each) for uuid, each in self._triggers.items()}
             for uuid, each in on_now.items():
                 found.setdefault(uuid, replace(each, since=self._began))
+            for uuid, each in self._seen_on.items():
+                found.setdefault(uuid, replace(each))
         for each in found.values():
             if each.since is not None:
                 each.on_s, each.since = each.on_s + now - each.since, None

@@ -5,6 +5,8 @@ Works on any AWS. What nobody can count is estimated from AWS's rules, and its l
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -18,6 +20,10 @@ from helpers.meter.bill import Bill, Line
 from helpers.meter.calls import CALLS, FIFO, Amounts, Trigger
 from helpers.prices import Price
 
+SELDOM = (
+    *(prices.SQS_FIFO_REQUEST, prices.OWN_METRIC, prices.ALARM),
+    *(prices.METRIC_READ, prices.SCANNED_BYTE),
+)  # a bill has a line of these only where there was some
 BATCH = 10  # what a receive or a delete of SQS holds at most
 # PutLogEvents counts a batch so; Lambda's lines end with a newline, which read_events takes off.
 EVENT_BYTES = 26 + 1
@@ -25,12 +31,14 @@ EVENT_BYTES = 26 + 1
 
 @dataclass(frozen=True)
 class Handled:
-    """What functions did, by their logs. `fetches`: receives by which their messages came."""
+    """What functions did, by their logs. `fetches`: receives by which their messages came;
+    `metrics`: how many metrics of their own they wrote."""
 
     calls: int = 0
     gb_seconds: float = 0.0
     log_bytes: int = 0
     fetches: int = 0
+    metrics: int = 0
 
 
 def start() -> None:
@@ -59,8 +67,9 @@ def read() -> Bill:
         Line("logs: your functions' lines", total(handled, "log_bytes"), prices.LOG_BYTE),
         Line("tables: your writes", amounts["writes"], prices.TABLE_WRITE),
         Line("tables: your reads", amounts["reads"], prices.TABLE_READ),
+        *of_watching(amounts, total(handled, "metrics")),
     ]
-    return Bill(tuple(line for line in lines if line.amount or "FIFO" not in line.kind), seconds)
+    return Bill(tuple(line for line in lines if line.amount or line.price not in SELDOM), seconds)
 
 
 def our_functions() -> list[str]:
@@ -77,8 +86,38 @@ def handled_by(function: str, since_ms: int) -> Handled:
             (each["billed_ms"] or 0) / 1000 * (each["memory_mb"] or 0) / 1024 for each in reports
         ),
         log_bytes=sum(len(line.encode()) + EVENT_BYTES for line in events["message"]),
+        metrics=len(set(metrics_in(events["message"]))),
         fetches=sum(max(1, ceil(len(each.records) / BATCH)) for each in read_invocations(events)),
     )
+
+
+def metrics_in(lines: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """The metrics that lines in the embedded metric format write: namespace, name, dimensions.
+
+    Source: "Specification: Embedded metric format" in the CloudWatch User Guide.
+    """
+    for line in lines:
+        if "CloudWatchMetrics" not in line:
+            continue
+        try:
+            fields = json.loads(line)
+            for each in fields["_aws"]["CloudWatchMetrics"]:
+                for dimensions in each["Dimensions"]:
+                    values = [f"{name}={fields[name]}" for name in sorted(dimensions)]
+                    for metric in each["Metrics"]:
+                        yield (each["Namespace"], metric["Name"], *values)
+        except (ValueError, KeyError, TypeError):
+            continue  # no such line, and for CloudWatch none either
+
+
+def of_watching(amounts: Amounts, own_metrics: float) -> list[Line]:
+    """What metrics, alarms and queries cost. A metric and an alarm are paid by the hour."""
+    return [
+        Line("metrics of your own: an hour", own_metrics, prices.OWN_METRIC, True),
+        Line("metrics: your reads", amounts["metrics read"], prices.METRIC_READ),
+        Line("alarms: an hour", amounts["alarms"], prices.ALARM, True),
+        Line("logs: your queries", amounts["scanned"], prices.SCANNED_BYTE),
+    ]
 
 
 def total(handled: dict[str, Handled], what: str) -> float:

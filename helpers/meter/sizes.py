@@ -37,6 +37,16 @@ def bytes_of(value: Any) -> int:
     return len(value if isinstance(value, bytes) else str(value).encode())
 
 
+def metrics_read(operation: str, asked: Fields) -> int:
+    """How many metrics CloudWatch bills for a call: GetMetricData pays for each, formulas do not.
+
+    Source: Amazon CloudWatch pricing, "API requests".
+    """
+    if operation != "GetMetricData":
+        return 0
+    return sum("MetricStat" in query for query in asked.get("MetricDataQueries", ()))
+
+
 def item_bytes(item: Fields) -> int:
     """About what an item of a table weighs; its JSON is a little longer than AWS counts."""
     return len(json.dumps(item, default=str).encode())

@@ -11,6 +11,7 @@ from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
 from helpers.localaws.front import authorisation
+from helpers.localaws.front.protocols import Call
 
 ACCOUNT = "123456789012"
 LAMBDA = f"arn:aws:lambda:us-east-1:{ACCOUNT}"
@@ -88,10 +89,14 @@ def test_create_function_names_its_function_in_the_body() -> None:
          "GetLogEvents", "log-group:g:log-stream:s"),
         ("logs", "Logs_20140328.DescribeLogGroups", {}, "DescribeLogGroups",
          "log-group::log-stream:"),
+        ("logs", "Logs_20140328.StartQuery", {"logGroupIdentifiers": ["g"]}, "StartQuery",
+         "log-group:g:log-stream:"),
         ("dynamodb", "DynamoDB_20120810.PutItem", {"TableName": "t"}, "PutItem", "table/t"),
         ("dynamodb", "DynamoDB_20120810.Query",
          {"TableName": f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/t", "IndexName": "i"},
          "Query", "table/t/index/i"),
+        ("dynamodb", "DynamoDB_20120810.BatchWriteItem", {"RequestItems": {"t": []}},
+         "BatchWriteItem", "table/t"),
     ],
 )  # fmt: skip
 def test_json_calls(service, target, parameters, action, resource) -> None:
@@ -100,8 +105,37 @@ def test_json_calls(service, target, parameters, action, resource) -> None:
     assert judged(environ, service) == (f"{service}:{action}", arn)
 
 
+@pytest.mark.parametrize(
+    ("operation", "parameters", "resource"),
+    [
+        ("GetMetricData", {}, "*"),
+        ("PutMetricAlarm", {"AlarmName": "a"}, f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:a"),
+        ("DeleteAlarms", {"AlarmNames": ["a"]}, f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:a"),
+        ("ListTagsForResource", {"ResourceARN": "arn:x"}, "arn:x"),
+    ],
+)
+def test_calls_of_cloudwatch(operation, parameters, resource) -> None:
+    call = Call("monitoring", "us-east-1", ACCOUNT, operation, parameters, "json")
+    assert authorisation.action_of(call) == f"cloudwatch:{operation}"
+    assert authorisation.resource_of(call) == resource
+
+
+def test_an_alarm_with_tags_needs_the_action_for_tags() -> None:
+    tags = [{"Key": "k", "Value": "v"}]
+    call = Call("monitoring", "us-east-1", ACCOUNT, "PutMetricAlarm",
+                {"AlarmName": "a", "Tags": tags}, "json")  # fmt: skip
+    actions = [need.action for need in authorisation.needs_of(call)]
+    assert actions == ["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"]
+
+
+def test_the_results_of_a_query_are_of_no_log_group() -> None:
+    body = json.dumps({"queryId": "q"}).encode()
+    environ = request("logs", body, HTTP_X_AMZ_TARGET="Logs_20140328.GetQueryResults")
+    assert judged(environ, "logs") == ("logs:GetQueryResults", "*")
+
+
 def test_a_call_that_names_several_tables_has_no_resource() -> None:
-    body = json.dumps({"RequestItems": {"t": []}}).encode()
+    body = json.dumps({"RequestItems": {"t": [], "u": []}}).encode()
     environ = request("dynamodb", body, HTTP_X_AMZ_TARGET="DynamoDB_20120810.BatchWriteItem")
     assert judged(environ, "dynamodb") == ("dynamodb:BatchWriteItem", None)
 

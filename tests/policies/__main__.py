@@ -17,8 +17,8 @@ from tests.policies.replay import Broken, Policies
 CLEAN_UP, MAKES_ALL, MAKES_MOST = "99_clean_up", "09_handle_once", "04_add_trigger"
 OF_THE_REST = ("dynamodb:DeleteTable", "iam:DeleteRolePolicy")
 DELETES = re.compile(r":(Delete|Detach)(?!Message)")
-# The notebooks that a role with just function.json is enough for: 02 and 12 look at the policies
-# that roles have, and one of 12's faults is that one is missing.
+# The notebooks that a role with just function.json is enough for: 02, 12 and 15 look at the
+# policies that roles have, and one of 12's faults is that one is missing.
 WITH_FUNCTIONS = ("03_create_function", "04_add_trigger", "05_write_handler", "06_send_message",
                   "07_check_logs", "08_retries", "09_handle_once", "10_throughput",
                   "11_use_cases")  # fmt: skip
@@ -36,6 +36,11 @@ OPTIONAL = {
     (documents.BOUNDARY, "sqs:GetQueueAttributes"): BY_THE_GUIDE,
     (documents.BOUNDARY, "logs:CreateLogGroup"): ON_AWS_ONLY,
     (documents.BOUNDARY, "logs:CreateLogStream"): ON_AWS_ONLY,
+    **{
+        (documents.LEARNER, action): "CloudFormation reads it on AWS, and not on the local AWS"
+        for actions in recording.READ_BY_AWS.values()
+        for action in actions
+    },
 }
 
 

@@ -28,7 +28,10 @@ KINDS = {
     "Roles": r"arn:aws:iam::[^:]*:role/",
     "Policies": r"arn:aws:iam::aws:policy/",
     "Tables": r"arn:aws:dynamodb:",
+    "Alarms": r"arn:aws:cloudwatch:[^:]*:[^:]*:alarm:",
     "Logs": r"arn:aws:logs:[^:]*:[^:]*:log-group:/",
+    "Stacks": r"arn:aws:cloudformation:[^:]*:[^:]*:stack/",
+    "Transforms": r"arn:aws:cloudformation:[^:]*:aws:transform/",
 }
 # All of a kind that are a learner's own.
 OWN_THINGS = {
@@ -37,7 +40,10 @@ OWN_THINGS = {
     "Triggers": "arn:aws:lambda:*:*:event-source-mapping:*",
     "Roles": f"arn:aws:iam::*:role/{OWN}*",
     "Tables": f"arn:aws:dynamodb:*:*:table/{OWN}*",
+    "Alarms": f"arn:aws:cloudwatch:*:*:alarm:{OWN}*",
     "Logs": f"arn:aws:logs:*:*:log-group:/aws/lambda/{OWN}*",
+    "Stacks": f"arn:aws:cloudformation:*:*:stack/{OWN}*/*",
+    "Transforms": "arn:aws:cloudformation:*:aws:transform/Serverless-2016-10-31",
     "Any": "*",
 }
 WITH_BOUNDARY = {"ArnLike": {"iam:PermissionsBoundary": BOUNDARY_ARN.replace(ACCOUNT, "*")}}

@@ -18,6 +18,7 @@ import boto3
 from botocore.model import OperationModel
 
 from helpers.account import target
+from helpers.localaws.common import arns
 from helpers.localaws.front.authorisation import needs_of
 from helpers.localaws.front.protocols import Call
 from helpers.localaws.permissions import conditions
@@ -32,6 +33,17 @@ AN_ID, A_TIME = "11111111-2222-3333-4444-555555555555", "1700000000000"
 # Whose answer tells which function a mapping belongs to, and what tells which role has a boundary.
 OF_A_FUNCTION = ("UpdateEventSourceMapping", "DeleteEventSourceMapping")
 OF_A_ROLE = ("AttachRolePolicy", "DetachRolePolicy", "PutRolePolicy", "DeleteRolePolicy")
+# What CloudFormation calls in the caller's name, and no cell calls as well. Sources: what the local
+# AWS asks for, and `handlers` in the schemas of the types, for what AWS reads of them.
+READ_BY_AWS = {
+    "function": (
+        *("lambda:GetFunctionCodeSigningConfig", "lambda:GetFunctionRecursionConfig"),
+        *("lambda:GetFunctionScalingConfig", "lambda:GetRuntimeManagementConfig"),
+    ),
+    "log-group": ("logs:DescribeIndexPolicies", "logs:GetDataProtectionPolicy"),
+}
+OF_LOG_GROUP = ("logs:CreateLogGroup", "logs:PutRetentionPolicy", *READ_BY_AWS["log-group"])
+SAM = "Transform: AWS::Serverless-2016-10-31"
 
 
 class Need(NamedTuple):
@@ -72,6 +84,7 @@ class Recorder:
             self.needs.add(lasting(need.action, need.resource or "", known))
             if need.action == "lambda:GetFunction":  # its API: it shows tags to no one else
                 self.needs.add(lasting("lambda:ListTags", need.resource or "", {}))
+        self.needs |= set(needed_by_stack(call))
         self.grants |= set(granted(call))
 
 
@@ -81,11 +94,28 @@ def lasting(action: str, resource: str, context: dict[str, str]) -> Need:
     return Need(action, named, tuple(sorted(context.items())))
 
 
+def needed_by_stack(call: Call) -> Iterator[Need]:
+    """What is needed to make a stack whose functions and log groups have names like its own."""
+    template, name = call.parameters.get("TemplateBody", ""), call.parameters.get("StackName", "")
+    if "::Function\n" in template:
+        for action in READ_BY_AWS["function"]:
+            yield lasting(action, arns.of_function(call.region, ACCOUNT, name), {})
+    if "::LogGroup\n" in template:
+        group = f"arn:aws:logs:{call.region}:{ACCOUNT}:log-group:/aws/lambda/{name}"
+        for action in OF_LOG_GROUP:
+            yield lasting(action, group, {})
+    if SAM in template:
+        arn = f"arn:aws:cloudformation:{call.region}:aws:transform/{SAM.split('::')[1]}"
+        yield lasting("cloudformation:CreateChangeSet", arn, {})
+
+
 def granted(call: Call) -> Iterator[Need]:
     """What a call lets functions do with their role: by an inline policy, or as a trigger."""
     if call.operation == "PutRolePolicy":
         for statement in json.loads(call.parameters["PolicyDocument"])["Statement"]:
-            yield lasting(statement["Action"], statement["Resource"], {})
+            actions = statement["Action"]
+            for action in [actions] if isinstance(actions, str) else actions:
+                yield lasting(action, statement["Resource"], {})
     if call.operation == "CreateEventSourceMapping":
         for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
             yield lasting(f"sqs:{action}", call.parameters["EventSourceArn"], {})

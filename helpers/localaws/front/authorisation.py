@@ -48,6 +48,7 @@ LAMBDA_ACTIONS = {
     "InvokeWithResponseStream": "InvokeFunction",
     "GetLayerVersionByArn": "GetLayerVersion",
 }
+OF_A_QUERY = ("GetQueryResults", "StopQuery", "DescribeQueries", "GetLogRecord")
 ON_ALL_MAPPINGS = ("CreateEventSourceMapping", "ListEventSourceMappings")
 
 
@@ -137,8 +138,11 @@ def function_or_mapping(call: Call, parameters: dict[str, Any]) -> str:
 def log_stream(call: Call, parameters: dict[str, Any]) -> str:
     if parameters.get("resourceArn"):
         return str(parameters["resourceArn"])
-    names = [parameters.get("logGroupName", ""), *parameters.get("logGroupNames", [])]
-    name = next(filter(None, names), "")
+    if call.operation in OF_A_QUERY:
+        return "*"
+    given = [parameters.get("logGroupName", ""), *parameters.get("logGroupNames", [])]
+    given += map(arns.log_group_name, parameters.get("logGroupIdentifiers", []))
+    name = next(filter(None, given), "")
     stream = parameters.get("logStreamName", "")
     return arns.of_log_stream(call.region, call.account, name, stream)
 
@@ -146,9 +150,11 @@ def log_stream(call: Call, parameters: dict[str, Any]) -> str:
 def table(call: Call, parameters: dict[str, Any]) -> str | None:
     """A DynamoDB table, which may be named by its ARN, or an index of one.
 
-    None where a call names several tables, or none.
+    None where a call names several tables, or none. A batch names its tables by the items.
     """
-    name = parameters.get("TableName") or parameters.get("ResourceArn")
+    items = parameters.get("RequestItems")
+    in_batch = next(iter(items)) if isinstance(items, dict) and len(items) == 1 else None
+    name = parameters.get("TableName") or parameters.get("ResourceArn") or in_batch
     if not name:
         return None
     arn = name if arns.is_arn(name) else arns.of_table(call.region, call.account, name)
@@ -156,15 +162,15 @@ def table(call: Call, parameters: dict[str, Any]) -> str | None:
     return f"{arn}/index/{index}" if index else arn
 
 
-def alarm_or_dashboard(call: Call, parameters: dict[str, Any]) -> str | None:
-    """An alarm, the first of several, or a dashboard; None for metrics, which have no ARN."""
+def alarm_or_dashboard(call: Call, parameters: dict[str, Any]) -> str:
+    """An alarm, the first of several, or a dashboard; all for metrics, which have no ARN."""
     if parameters.get("ResourceARN"):
         return str(parameters["ResourceARN"])
     dashboard = next(iter(parameters.get("DashboardNames") or []), parameters.get("DashboardName"))
     if dashboard:
         return arns.of_dashboard(call.account, dashboard)
     alarm = next(iter(parameters.get("AlarmNames") or []), parameters.get("AlarmName"))
-    return arns.of_alarm(call.region, call.account, alarm) if alarm else None
+    return arns.of_alarm(call.region, call.account, alarm) if alarm else "*"
 
 
 def role_or_other(call: Call, parameters: dict[str, Any]) -> str | None:

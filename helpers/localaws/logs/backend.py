@@ -20,6 +20,7 @@ from moto.logs.responses import LogsResponse
 from helpers.localaws.common import arns
 from helpers.localaws.common.clean_refusals import CleanRefusals
 from helpers.localaws.common.moto_patches import put_in_place, replace
+from helpers.localaws.logs.insights import Insights
 from helpers.localaws.metrics.recording import record_lines
 from helpers.localaws.queues.message_store import now_ms
 
@@ -113,6 +114,7 @@ class Backend(moto_logs.LogsBackend):
         self._lock = threading.RLock()
         super().__init__(region_name, account_id)
         self.groups = ByName()
+        self.insights = Insights(account_id, self.groups)
 
     def write(self, group_name: str, stream_name: str, message: str) -> None:
         """One event of now, in a group and a stream that are made if they are not there."""
@@ -170,11 +172,6 @@ class Backend(moto_logs.LogsBackend):
         return super().get_log_events(
             log_group_name=group.name, log_group_id=None, log_stream_name=log_stream_name, **named
         )
-
-    def get_query_results(self, query_id: str) -> moto_logs.LogQuery:
-        if query_id not in self.queries:
-            raise ResourceNotFoundException(f"Query {query_id} does not exist.")
-        return super().get_query_results(query_id)
 
     def _stream(self, group_name: str, name: str) -> moto_logs.LogStream:
         return self.groups[group_name].streams[name]
@@ -256,10 +253,38 @@ class Responses(CleanRefusals, LogsResponse):
             answer["nextToken"] = left[limit - 1]["logGroupName"]
         return json.dumps(answer)
 
+    @property
+    def _insights(self) -> Insights:
+        return self.logs_backend.insights
+
     def start_query(self) -> str:
-        if not self._get_param("logGroupName") and not self._get_param("logGroupNames"):
+        language = self._get_param("queryLanguage", "CWLI")
+        name, names = self._get_param("logGroupName"), self._get_param("logGroupNames") or []
+        if language != "CWLI" or bool(name) == bool(names):
             raise InvalidParameterException()
-        return super().start_query()
+        query_id = self._insights.start(
+            [name] if name else list(dict.fromkeys(names)),
+            self._get_param("queryString"),
+            self._get_param("startTime"),
+            self._get_param("endTime"),
+            self._get_param("limit"),
+        )
+        return json.dumps({"queryId": query_id})
+
+    def get_query_results(self) -> str:
+        return json.dumps(self._insights.results(self._get_param("queryId")))
+
+    def stop_query(self) -> str:
+        return json.dumps({"success": self._insights.stop(self._get_param("queryId"))})
+
+    def describe_queries(self) -> str:
+        group, status = self._get_param("logGroupName"), self._get_param("status")
+        most = self._get_param("maxResults", 1_000)
+        return json.dumps({"queries": self._insights.describe(group, status, most)})
+
+    def get_log_record(self) -> str:
+        record = self._insights.record(self._get_param("logRecordPointer"))
+        return json.dumps({"logRecord": record})
 
 
 def install() -> None:

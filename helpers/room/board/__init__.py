@@ -1,0 +1,1 @@
+"""The board: who has reached which check, who is stuck and where, and what the room guesses."""
