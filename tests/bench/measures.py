@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from tests.bench.servers import CREATE_QUEUE, Running, ask
+from tests.bench.servers import CREATE_QUEUE, Running, ask, make_queues, repeat, send_batch
 from tests.bench.workload import (
     PRINTS,
     RECORDS,
@@ -32,6 +32,8 @@ WARM_CALLS = 100
 COLD_STARTS = 8
 SINGLE_MESSAGES = 30
 OPERATIONS = ("Send", "Receive", "Delete")
+IN_TENS = ("SendBatch of 10", "Receive of 10", "DeleteBatch of 10")
+MANY_MESSAGES, MANY_QUEUES = 100_000, 10_000
 
 
 def milliseconds(call: Callable[[], Any]) -> float:
@@ -72,13 +74,56 @@ def sqs_rates(server: Running, backlogs: list[int]) -> Figures:
     return figures
 
 
-def sqs_row(operation: str, threads: int, backlog: int) -> str:
-    return f"{operation}, {threads} thread{'s' * (threads > 1)}, backlog {backlog:,} (1/s)"
+def batch_rates(server: Running) -> Figures:
+    """The same for ten messages at a time."""
+    url = server.client("sqs").create_queue(QueueName="batches")["QueueUrl"]
+    return {
+        sqs_row(name, threads): rate
+        for threads in (1, 4)
+        for name, rate in rates(server, url, threads, 10).items()
+    }
 
 
-def rates(server: Running, url: str, threads: int) -> dict[str, float | str]:
+def many(server: Running) -> Figures:
+    """Calls per second with very many messages in a queue, and with very many queues."""
+    url = make_queues(server, 1)
+    figures = with_many("few messages", rates(server, url, 1))
+    repeat(server, *send_batch(url), MANY_MESSAGES // 10)
+    figures |= with_many("100,000 messages", rates(server, url, 1))
+    server.client("sqs").purge_queue(QueueUrl=url)
+    make_queues(server, MANY_QUEUES)
+    return figures | with_many("10,000 queues", rates(server, url, 1))
+
+
+def with_many(what: str, found: dict[str, float | str]) -> Figures:
+    return {many_row(name, what): rate for name, rate in found.items()}
+
+
+def many_row(operation: str, what: str) -> str:
+    return f"{operation}, {what} (1/s)"
+
+
+def sqs_row(operation: str, threads: int, backlog: int | None = None) -> str:
+    there = "" if backlog is None else f", backlog {backlog:,}"
+    return f"{operation}, {threads} thread{'s' * (threads > 1)}{there} (1/s)"
+
+
+Work = Callable[[int], Iterator[Any]]
+
+
+def rates(server: Running, url: str, threads: int, size: int = 1) -> dict[str, float | str]:
+    """Calls per second of each operation, with one message a call or with ten."""
     clients = [server.client("sqs") for _ in range(threads)]
-    handles: list[list[str]] = [[] for _ in clients]
+    names, works = (OPERATIONS, one_a_call) if size == 1 else (IN_TENS, ten_a_call)
+    return {
+        name: calls_per_second(work, threads)
+        for name, work in zip(names, works(clients, url), strict=True)
+    }
+
+
+def one_a_call(clients: list[Any], url: str) -> tuple[Work, Work, Work]:
+    """What each thread sends, receives and deletes."""
+    received: list[list[str]] = [[] for _ in clients]
 
     def send(number: int) -> Iterator[Any]:
         while True:
@@ -87,20 +132,43 @@ def rates(server: Running, url: str, threads: int) -> dict[str, float | str]:
     def receive(number: int) -> Iterator[Any]:
         while True:
             for message in clients[number].receive_message(QueueUrl=url)["Messages"]:
-                handles[number].append(message["ReceiptHandle"])
+                received[number].append(message["ReceiptHandle"])
             yield
 
     def delete(number: int) -> Iterator[Any]:
-        for handle in handles[number]:
+        for handle in received[number]:
             yield clients[number].delete_message(QueueUrl=url, ReceiptHandle=handle)
 
-    return {
-        name: calls_per_second(work, threads)
-        for name, work in zip(OPERATIONS, (send, receive, delete), strict=True)
-    }
+    return send, receive, delete
 
 
-def calls_per_second(work: Callable[[int], Iterator[Any]], threads: int) -> float:
+def ten_a_call(clients: list[Any], url: str) -> tuple[Work, Work, Work]:
+    received: list[list[list[dict[str, str]]]] = [[] for _ in clients]
+    entries = [{"Id": str(n), "MessageBody": "hello"} for n in range(10)]
+
+    def send(number: int) -> Iterator[Any]:
+        while True:
+            yield clients[number].send_message_batch(QueueUrl=url, Entries=entries)
+
+    def receive(number: int) -> Iterator[Any]:
+        while True:
+            found = clients[number].receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+            received[number].append(
+                [
+                    {"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]}
+                    for n, message in enumerate(found["Messages"])
+                ]
+            )
+            yield
+
+    def delete(number: int) -> Iterator[Any]:
+        for batch in received[number]:
+            yield clients[number].delete_message_batch(QueueUrl=url, Entries=batch)
+
+    return send, receive, delete
+
+
+def calls_per_second(work: Work, threads: int) -> float:
     """The rate of calls: `CALLS` of them, or as many as `CALLS_LIMIT_S` allows.
 
     The first call of each thread opens its connection and is not counted.

@@ -48,6 +48,7 @@ CREATE_QUEUE = (
 # Other servers take any key; the local AWS writes its own to this file of its folder.
 ANY_KEY = Credentials("test", "test")
 STATE_FILE = "state.json"
+ACCOUNT = "123456789012"
 
 
 @dataclass(frozen=True)
@@ -169,14 +170,60 @@ def key_in(state_file: Path) -> Credentials:
 
 def ask(port: int, key: Credentials, service: str, body: str, headers: dict[str, str]) -> int:
     """One signed call without a client of boto3's; returns the HTTP status."""
-    request = AWSRequest("POST", f"http://127.0.0.1:{port}/", headers, body.encode())
-    SigV4Auth(key, service, "us-east-1").add_auth(request)
+    with connected(port) as connection:
+        return send(connection, signed(port, key, service, body, headers), body)
+
+
+def repeat(server: Running, service: str, body: str, headers: dict[str, str], count: int) -> None:
+    """The same signed call so many times: ten times as fast as boto3 makes calls."""
+    request = signed(server.port, server.key, service, body, headers)
+    with connected(server.port) as connection:
+        for _ in range(count):
+            if send(connection, request, body) != 200:
+                raise RuntimeError(f"refused: {body[:200]}")
+
+
+def make_queues(server: Running, count: int) -> str:
+    """Make queues with names from 0 on; returns the URL of the first."""
+    with connected(server.port) as connection:
+        for number in range(count):
+            body = json.dumps({"QueueName": str(number)})
+            request = signed(server.port, server.key, "sqs", body, CREATE_QUEUE[2])
+            if send(connection, request, body) != 200:
+                raise RuntimeError(f"refused: {body}")
+    return f"{server.url}/{ACCOUNT}/0"
+
+
+def send_batch(url: str) -> tuple[str, str, dict[str, str]]:
+    """A call of SendMessageBatch with ten messages."""
+    entries = [{"Id": str(n), "MessageBody": "hello"} for n in range(10)]
+    headers = {**CREATE_QUEUE[2], "X-Amz-Target": "AmazonSQS.SendMessageBatch"}
+    return "sqs", json.dumps({"QueueUrl": url, "Entries": entries}), headers
+
+
+@contextmanager
+def connected(port: int) -> Iterator[http.client.HTTPConnection]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request("POST", "/", body, dict(request.headers))
-        return connection.getresponse().status
+        yield connection
     finally:
         connection.close()
+
+
+def signed(
+    port: int, key: Credentials, service: str, body: str, headers: dict[str, str]
+) -> dict[str, str]:
+    """The headers of a signed call."""
+    request = AWSRequest("POST", f"http://127.0.0.1:{port}/", headers, body.encode())
+    SigV4Auth(key, service, "us-east-1").add_auth(request)
+    return dict(request.headers)
+
+
+def send(connection: http.client.HTTPConnection, headers: dict[str, str], body: str) -> int:
+    connection.request("POST", "/", body, headers)
+    response = connection.getresponse()
+    response.read()
+    return response.status
 
 
 def end(process: subprocess.Popen) -> None:

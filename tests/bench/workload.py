@@ -105,6 +105,7 @@ class Tally:
         self.path = path
         self.batches: list[tuple[float, int]] = []
         self._file = path.open("rb")
+        self._half_line = b""
 
     @property
     def messages(self) -> int:
@@ -131,8 +132,9 @@ class Tally:
         return (self.messages - min(self.batches)[1]) / self.seconds()
 
     def _read(self) -> None:
-        """Read only what is new: the cores belong to the server."""
-        for line in self._file.readlines():
+        """Read only what is new: the cores belong to the server. A line may be half written."""
+        *lines, self._half_line = (self._half_line + self._file.read()).split(b"\n")
+        for line in lines:
             when, size = line.split()
             self.batches.append((float(when), int(size)))
 

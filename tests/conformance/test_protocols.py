@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import pytest
-from botocore.auth import SigV4Auth
+from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 
@@ -43,6 +43,18 @@ def test_DF_13_an_error_of_the_query_protocol_says_its_message_once(aws) -> None
     answer = refused_form(aws, Action="GetQueueUrl", QueueName="no-such-queue")
     names = [part.tag.rpartition("}")[2] for part in answer.iter()]
     assert sorted(names) == ["Code", "Error", "ErrorResponse", "Message", "RequestId", "Type"]
+
+
+def test_a_call_of_the_query_protocol_may_be_a_presigned_url(aws) -> None:
+    """For its own region, and for the queue that its path names."""
+    form = {"Action": "SendMessage", "Version": "2012-11-05", "MessageBody": "signed & sent"}
+    url, _ = aws.queue()
+    request = AWSRequest("GET", url, params=form)
+    SigV4QueryAuth(aws.sqs._get_credentials(), "sqs", aws.region).add_auth(request)
+    with urllib.request.urlopen(request.prepare().url, timeout=60) as answer:
+        assert b"<SendMessageResult>" in answer.read()
+    [message] = aws.receive(url, 5)
+    assert message["Body"] == "signed & sent"
 
 
 @pytest.mark.parametrize("service", ["sqs", "lambda_", "iam", "logs", "sts"])

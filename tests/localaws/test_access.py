@@ -83,7 +83,7 @@ def fault_of(environ: dict[str, Any], open_to_all: bool = False) -> str:
 
 def test_a_signed_call_is_let_in() -> None:
     environ = sign()
-    assert Access(KEY, False).identify(environ) == Caller("sqs", REGION, None)
+    assert Access(KEY, False).identify(environ) == Caller("sqs", REGION, None, KEY.id)
     assert environ["wsgi.input"].read() == b"{}"
 
 
@@ -176,7 +176,7 @@ def test_a_presigned_url_is_valid_for_as_long_as_it_says() -> None:
     request = AWSRequest("GET", "http://localhost:5000/bucket/a%20key")
     auth = S3SigV4QueryAuth(SigningCredentials(KEY.id, KEY.secret), "s3", REGION, expires=900)
     auth.add_auth(request)
-    assert Access(KEY, False).identify(as_environ(request)) == Caller("s3", REGION, None)
+    assert Access(KEY, False).identify(as_environ(request)) == Caller("s3", REGION, None, KEY.id)
     signature = signatures.read(as_environ(request))
     with pytest.raises(signatures.OutOfTime):
         signatures.check_time(signature, datetime.now(UTC) + timedelta(seconds=901))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -199,3 +200,90 @@ def test_a_long_poll_that_nobody_waits_for_takes_no_message(server) -> None:
         "the message",
     )
     assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+# -- one connection, call after call ------------------------------------------------------------
+
+
+class Serving:
+    """A server with one thread, and what happens on it: the parts that it writes, and who waits."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.events: list[str] = []
+        make_file, put = connections.make_file, connections.PatientConnections.put
+
+        def recording(client: socket.socket, mode: str, size: int) -> Any:
+            file = make_file(client, mode, size)
+            if mode == "wb":
+                write = file.write
+                file.write = lambda part: self.events.append("written") or write(part)
+            return file
+
+        def putting(manager: Any, connection: Any) -> None:
+            self.events.append("put")
+            put(manager, connection)
+
+        monkeypatch.setattr(connections, "make_file", recording)
+        monkeypatch.setattr(connections.PatientConnections, "put", putting)
+
+    @contextmanager
+    def url(self) -> Iterator[str]:
+        def application(_environ: dict, start_response: Any) -> list[bytes]:
+            self.events.append("asked")
+            start_response("200 OK", [("Content-Length", "2")])
+            return [b"ok"]
+
+        server = connections.PatientServer(("127.0.0.1", 0), application, numthreads=1)
+        server.prepare()
+        threading.Thread(target=server.serve, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.bind_addr[1]}"
+        finally:
+            server.stop()
+
+
+def call_once(client: socket.socket) -> bytes:
+    client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answer = b""
+    while not answer.endswith(b"ok"):
+        answer += client.recv(1000)
+    return answer
+
+
+def test_an_answer_leaves_in_one_piece_and_the_thread_stays_for_the_next_call(monkeypatch) -> None:
+    monkeypatch.setattr(connections, "LINGER_S", 20)
+    serving = Serving(monkeypatch)
+    with serving.url() as url, connected(url) as client:
+        for _ in range(2):
+            assert call_once(client).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert serving.events == ["put", "asked", "written", "asked", "written"]
+
+
+def test_a_thread_does_not_stay_while_others_wait_for_one() -> None:
+    """It would not even look whether another call comes."""
+    connection = object.__new__(connections.LingeringConnection)
+    connection.server = SimpleNamespace(ready=True, requests=SimpleNamespace(qsize=1))
+    assert not connection._has_next()
+
+
+def test_a_thread_goes_when_no_other_call_comes(monkeypatch) -> None:
+    monkeypatch.setattr(connections, "LINGER_S", 0.001)
+    serving = Serving(monkeypatch)
+    with serving.url() as url, connected(url) as client, connected(url) as other:
+        call_once(client)
+        call_once(other)  # there is one thread
+        poll(lambda: serving.events.count("put"), lambda puts: puts == 4, "both to be put back")
+
+
+def test_what_is_left_of_a_connection_is_told_without_waiting() -> None:
+    near, far = socket.socketpair()
+    with near, far, connections.Reader(near) as reader:
+        near.settimeout(20)
+        far.sendall(b"one\ntwo")
+        assert reader.readline() == b"one\n"
+        assert reader.has_data()
+        assert reader.read(3) == b"two"
+        near.settimeout(None)  # whoever waits now waits for ever
+        assert not reader.has_data()
+        far.sendall(b"more")
+        assert reader.read(4) == b"more"

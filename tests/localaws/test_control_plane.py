@@ -24,7 +24,7 @@ from helpers import steps
 from helpers.localaws.functions import backend as functions
 from helpers.localaws.functions import function, storage
 from helpers.localaws.functions import refusals as function_rules
-from helpers.localaws.invocations.answers import InvokeResponses
+from helpers.localaws.invocations.answers import Call, invoke
 from helpers.localaws.runtime.executor import Stopped
 from helpers.localaws.triggers import mappings
 from tests.conformance.kit import REGION, unique
@@ -249,18 +249,15 @@ def test_what_can_be_unpacked_is_taken() -> None:
     ],
     ids=["full disk", "damaged package", "end of the server"],
 )
-def test_a_fault_of_the_service_has_an_answer(
-    capsys, monkeypatch, fault, message, shows_traceback
-) -> None:
+def test_a_fault_of_the_service_has_an_answer(capsys, fault, message, shows_traceback) -> None:
     def run(*_arguments: Any) -> None:
         raise fault
 
-    backend = SimpleNamespace(invocations=SimpleNamespace(run=run))
-    monkeypatch.setattr(InvokeResponses, "backend", backend)
-    responses = InvokeResponses()
     function = SimpleNamespace(function_name="f", version="$LATEST")
-    status, headers, body = responses._invoke_now(function, b"{}", "id", None, {}, {})
-    assert (status, headers["x-amzn-errortype"]) == (500, "ServiceException")
+    invocations = SimpleNamespace(run=run, function_to_invoke=lambda *_: function)
+    backend = SimpleNamespace(invocations=invocations)
+    status, headers, body = invoke(backend, Call("f", None, b"{}"))
+    assert (status, headers["x-amzn-ErrorType"]) == (500, "ServiceException")
     assert message in json.loads(body)["Message"]
     assert ("Traceback" in capsys.readouterr().err) == shows_traceback
 

@@ -19,11 +19,13 @@ import pytest
 from moto.core.request import Request
 from moto.sqs.exceptions import QueueDoesNotExist
 
+from helpers.localaws.front import direct
+from helpers.localaws.front.access import Caller
 from helpers.localaws.queues import backend as sqs
 from helpers.localaws.queues import housekeeping, message_store
-from helpers.localaws.queues.answers import CLIENT_IS_GONE, Responses
 from helpers.localaws.queues.backend import Backend
 from helpers.localaws.queues.message_store import MessageStore, Settings
+from helpers.localaws.settings import CLIENT_IS_GONE
 from tests.conformance.kit import REGION
 from tests.localaws.kit import ACCOUNT, make_pair
 
@@ -772,8 +774,9 @@ def test_the_front_tells_a_receive_whether_its_client_is_gone(backend, monkeypat
     body = b'{"QueueUrl": "http://localhost/123456789012/q", "WaitTimeSeconds": %d}' % there
     request = Request.from_primitives("POST", "http://localhost/", HEADERS, body)
     request.environ.update(gone)
-    status, _, answer = Responses.dispatch(request)
-    assert (status, answer) == (200, "{}")
+    answer = direct.answer(request.environ, Caller("sqs", REGION))
+    assert answer is not None
+    assert (answer.status, answer.body) == ("200 OK", b"{}")
     assert len(asked) == (3 if there else 0)
 
 

@@ -168,6 +168,23 @@ def test_of_too_many_metrics_that_goes_which_was_written_longest_ago(monkeypatch
     assert [metric.name for metric in store.metrics()] == ["a", "c", "d"]
 
 
+def test_a_new_metric_costs_the_same_however_many_there_are(monkeypatch) -> None:
+    """As with thousands of queues, whose gauges are all written once a minute."""
+    monkeypatch.setattr(store_module, "MOST_METRICS", 50)
+    store, looked_at = Store(), []
+
+    class Watched(dict):
+        def __iter__(self) -> Any:
+            looked_at.append(len(self))
+            return super().__iter__()
+
+    store._series = Watched()
+    for number in range(100):
+        store.add(make_metric("N", str(number)), "None", 1.0, at_s=NOW_S)
+    assert len(store.metrics()) == 50
+    assert not looked_at
+
+
 def test_each_unit_is_counted_by_itself() -> None:
     store = Store()
     store.add(SOLD, "Count", 1.0)

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 import pytest
 from moto.core.request import Request
 
-from helpers.localaws.queues.answers import Responses
+from helpers.localaws.front import direct
+from helpers.localaws.front.access import Caller
 from tests.conformance.kit import REGION
 from tests.localaws.kit import ACCOUNT
 
@@ -85,8 +86,9 @@ def ask(operation: str, body: bytes, **headers: str) -> tuple[int, str]:
         headers["Content-Type"] = "application/x-amz-json-1.0"
         headers["X-Amz-Target"] = f"AmazonSQS.{operation}"
     request = Request.from_primitives("POST", address, {"Host": "localhost", **headers}, body)
-    status, _, answer = Responses.dispatch(request)
-    return status, answer
+    answer = direct.answer(request.environ, Caller("sqs", REGION))
+    assert answer is not None
+    return int(answer.status[:3]), answer.body.decode()
 
 
 def ask_json(operation: str, parameters: Any, **headers: str) -> tuple[int, Any]:

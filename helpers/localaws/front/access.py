@@ -71,6 +71,7 @@ class Caller(NamedTuple):
     service: str
     region: str
     session: Any = None
+    key_id: str = ""
 
 
 class Access:
@@ -97,7 +98,8 @@ class Access:
             fault = self._fault(environ, given, found)
             if fault is not None:
                 return refusal(environ, given.service, fault)
-        return Caller(given.service, given.region, found.role_session if found else None)
+        session = found.role_session if found else None
+        return Caller(given.service, given.region, session, given.key_id)
 
     def holds_key(self, environ: dict[str, Any]) -> bool:
         """Whether a request for a page of the server itself shows the secret part of its key."""

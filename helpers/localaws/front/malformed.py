@@ -22,6 +22,7 @@ from helpers.localaws.front.protocols import (
     Answer,
     Fault,
     error_answer,
+    operation_said,
     plain_answer,
     protocol_of,
     read_body,
@@ -146,10 +147,6 @@ def unknown_operation(environ: dict[str, Any], service: str) -> Fault | None:
     if not is_known(service) or find_operation(service, operation_said(environ)):
         return None
     return Fault("InvalidAction", "UnknownOperationException", "", 400)
-
-
-def operation_said(environ: dict[str, Any]) -> str:
-    return environ["HTTP_X_AMZ_TARGET"].rpartition(".")[2]
 
 
 def form_of(environ: dict[str, Any]) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import uuid
+from http.client import responses
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, unquote
 from xml.sax.saxutils import escape
@@ -41,16 +42,6 @@ NAMESPACES = {
     "cloudformation": "http://cloudformation.amazonaws.com/doc/2010-05-15/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
     "monitoring": "http://monitoring.amazonaws.com/doc/2010-08-01/",
-}
-REASONS = {
-    200: "OK",
-    400: "Bad Request",
-    403: "Forbidden",
-    411: "Length Required",
-    413: "Request Entity Too Large",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    501: "Not Implemented",
 }
 
 
@@ -99,6 +90,11 @@ def service_of(environ: dict[str, Any]) -> str:
     if protocol_of(environ) == "query":
         return "sqs" if environ.get("PATH_INFO", "/") != "/" else ""
     return "lambda" if environ.get("PATH_INFO", "").startswith("/20") else ""
+
+
+def operation_said(environ: dict[str, Any]) -> str:
+    """The operation that the target header of a call in JSON names."""
+    return environ["HTTP_X_AMZ_TARGET"].rpartition(".")[2]
 
 
 def read_body(environ: dict[str, Any]) -> bytes:
@@ -207,6 +203,10 @@ def plain_answer(status: int, sentence: str) -> Answer:
 
 
 def make_answer(status: int, headers: dict[str, str], text: str) -> Answer:
-    body = text.encode()
-    length = {"Content-Length": str(len(body))}
-    return Answer(f"{status} {REASONS[status]}", list((headers | length).items()), body)
+    return answer_with(status, headers, text.encode())
+
+
+def answer_with(status: int, headers: dict[str, str], body: bytes) -> Answer:
+    """An answer with its length, which one without content must not have (RFC 9110, 8.6)."""
+    length = {} if status == 204 else {"Content-Length": str(len(body))}
+    return Answer(f"{status} {responses[status]}", list((headers | length).items()), body)

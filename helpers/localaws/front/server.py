@@ -60,6 +60,7 @@ class Application:
         self._folder = folder
         self._access = access
         self._services: Any = None
+        self._starting = threading.Lock()
         self._moto = DomainDispatcherApplication(self._make)
         remember_hosts(self._moto)
 
@@ -69,10 +70,11 @@ class Application:
         return create_backend_app(service)
 
     def _start_services(self) -> None:
-        if self._services is None:
-            from helpers.localaws.front.services import Services
+        with self._starting:
+            if self._services is None:
+                from helpers.localaws.front.services import Services
 
-            self._services = Services(self._folder, self.endpoint_url, self._access)
+                self._services = Services(self._folder, self.endpoint_url, self._access)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         answer = refuse_page(environ)
@@ -91,24 +93,31 @@ class Application:
         self, caller: Caller, environ: dict[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
         """A call of an AWS API by somebody who may call."""
-        held: list[Any] = []
         read_body(environ)  # moto would leave nothing of it to look at afterwards
         try:
-            refused = malformed.refuse_form(environ, caller) or (
-                self._services and self._services.refuse(environ, caller)
-            )
-            if refused:
-                return reply(refused, environ, start_response)
-            body = self._moto(environ, lambda *given: held.extend(given))
-            if held[0][:3] in malformed.SUSPICIOUS:
-                body = [b"".join(body)]
-                refused = malformed.correct(environ, caller, body[0])
+            answer = self._answer(caller, environ)
+            if answer.status[:3] in malformed.SUSPICIOUS:
+                answer = malformed.correct(environ, caller, answer.body) or answer
         except Exception as error:  # noqa: BLE001 (an error that must not be an empty answer)
-            refused = malformed.explain(environ, caller, error)
-        if refused:
-            return reply(refused, environ, start_response)
-        start_response(*held)
-        return body
+            answer = malformed.explain(environ, caller, error)
+        return reply(answer, environ, start_response)
+
+    def _answer(self, caller: Caller, environ: dict[str, Any]) -> Answer:
+        """The refusal of a call, or what its service answers: some of ours, else moto's."""
+        if caller.service != "sts":
+            self._start_services()
+        return (
+            malformed.refuse_form(environ, caller)
+            or (self._services and self._services.refuse(environ, caller))
+            or (self._services and self._services.answer(environ, caller))
+            or self._answer_of_moto(environ)
+        )
+
+    def _answer_of_moto(self, environ: dict[str, Any]) -> Answer:
+        held: list[Any] = []
+        body = self._moto(environ, lambda *given: held.extend(given))
+        status, headers = held[:2]
+        return Answer(status, headers, b"".join(body))
 
     def _own_page(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if not self._access.holds_key(environ):

@@ -8,7 +8,7 @@ from typing import Any
 from moto.awslambda_simple.models import lambda_simple_backends
 from moto.sqs.models import sqs_backends
 
-from helpers.localaws.front import authorisation
+from helpers.localaws.front import authorisation, direct
 from helpers.localaws.front.access import Access, Caller
 from helpers.localaws.front.protocols import Answer
 from helpers.localaws.functions import answers as function_answers
@@ -65,6 +65,11 @@ class Services:
         if caller.session is None:
             return None
         return authorisation.refuse(environ, caller.service, caller.region, caller.session)
+
+    @staticmethod
+    def answer(environ: dict[str, Any], caller: Caller) -> Answer | None:
+        """The answer to a call that needs no moto in front of its service; None for all others."""
+        return direct.answer(environ, caller)
 
     def stop(self) -> None:
         """End triggers and workers, and let long polls return: a server's end waits for them."""

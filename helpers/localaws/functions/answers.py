@@ -21,7 +21,7 @@ from helpers.localaws.common.errors import body_as_recorded, violation
 from helpers.localaws.common.moto_patches import put_in_place
 from helpers.localaws.functions import refusals as rules
 from helpers.localaws.functions.backend import Backend
-from helpers.localaws.invocations.answers import EventInvokeConfigResponses, InvokeResponses
+from helpers.localaws.invocations.answers import EventInvokeConfigResponses
 from helpers.localaws.runtime.executor import Executor
 from helpers.localaws.triggers.answers import MappingResponses
 
@@ -35,7 +35,6 @@ MORE_PATHS = (
 class Responses(
     CleanRefusals,
     MappingResponses,
-    InvokeResponses,
     EventInvokeConfigResponses,
     LambdaResponse,
 ):

@@ -1,8 +1,9 @@
 """What Lambda answers about invocations: Invoke, and settings of asynchronous ones.
 
-moto finds an action as a method of one class of responses, by its name. So the actions of a
-part of Lambda are a class that is mixed into `functions.answers.Responses`. It uses what moto
-gives to each request and the parts of `self.backend`, and nothing of the others.
+Invoke is a function. Of the others moto finds an action as a method of one class of responses,
+by its name. So the actions of a part of Lambda are a class that is mixed into
+`functions.answers.Responses`. It uses what moto gives to each request and the parts of
+`self.backend`, and nothing of the others.
 """
 
 from __future__ import annotations
@@ -11,75 +12,69 @@ import base64
 import json
 import traceback
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from moto.awslambda.responses import LambdaResponse
+from moto.core.exceptions import JsonRESTError
 
 from helpers.localaws.common import arns
-from helpers.localaws.common.errors import refusal, too_large
+from helpers.localaws.common.errors import body_as_recorded, refusal, too_large
+from helpers.localaws.common.responses import REQUEST_ID, Response
 from helpers.localaws.runtime.executor import Stopped, Throttled
-from helpers.localaws.runtime.kept_function import KeptFunction
 
-REQUEST_ID = "x-amzn-requestid"
+JSON_HEADERS = {"Content-Type": "application/json"}
 MAX_PAYLOAD_BYTES = 6_291_456
 MAX_ASYNCHRONOUS_BYTES = 1_048_576
 
 
-class InvokeResponses(LambdaResponse):
-    """The action Invoke."""
+class Call(NamedTuple):
+    """A call of Invoke. `kind`, `log_type` and `context` are values of its headers."""
 
-    @staticmethod
-    def _enrich_response(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
-        """moto gives each answer a random request id; that of Invoke is the handler's (LS-050)."""
-        request_id = headers.get(REQUEST_ID)
-        headers, body = LambdaResponse._enrich_response(headers, body)
-        if request_id:
-            headers[REQUEST_ID] = request_id
-        return headers, body
+    name: str
+    qualifier: str | None
+    event: bytes
+    kind: str = "RequestResponse"
+    log_type: str = ""
+    context: str = ""
 
-    def invoke(self) -> Any:
-        name = unquote(self.path.rsplit("/", 2)[-2])
-        qualifier = self.querystring.get("Qualifier", [None])[0]
-        qualifier = qualifier or arns.function_and_qualifier(name)[1] or None
-        function = self.backend.invocations.function_to_invoke(name, qualifier)
-        event = self.raw_body or b"{}"
-        kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        check_event(event, kind)
-        request_id = str(uuid.uuid4())
-        headers = {REQUEST_ID: request_id, "content-type": "application/json"}
-        if kind == "DryRun":
-            return 204, {**headers, "status": 204}, b""
-        context = client_context(self.headers.get("X-Amz-Client-Context"))
-        if kind == "Event":
-            self.backend.asynchronous.submit(function, event, request_id, qualifier)
-            return 202, {**headers, "status": 202}, b""
-        return self._invoke_now(function, event, request_id, qualifier, context, headers)
 
-    def _invoke_now(
-        self,
-        function: KeptFunction,
-        event: bytes,
-        request_id: str,
-        qualifier: str | None,
-        context: dict[str, str],
-        headers: dict[str, Any],
-    ) -> Any:
-        try:
-            result = self.backend.invocations.run(function, event, request_id, qualifier, context)
-        except Throttled as error:
-            return throttled(error.reason)
-        except Stopped:
-            return service_failure("The local AWS is being stopped.")
-        except Exception as error:  # noqa: BLE001 (the caller gets a service failure)
-            traceback.print_exc()
-            return service_failure(f"The local AWS could not run {function.function_name}: {error}")
-        headers["X-Amz-Executed-Version"] = str(function.version)
-        if result.error:
-            headers["X-Amz-Function-Error"] = result.error
-        if self.headers.get("X-Amz-Log-Type") == "Tail":
-            headers["X-Amz-Log-Result"] = base64.b64encode(result.log_tail).decode()
-        return 200, headers, result.payload
+def invoke(backend: Any, call: Call) -> Response:
+    """The answer to a call of Invoke. `backend`: Lambda's, of the caller's account and region."""
+    request_id = str(uuid.uuid4())
+    try:
+        return start(backend, call, {REQUEST_ID: request_id, **JSON_HEADERS}, request_id)
+    except JsonRESTError as error:
+        body = body_as_recorded(error.error_type, error.description)
+        return failure(error.code, error.error_type, body)
+
+
+def start(backend: Any, call: Call, headers: dict[str, str], request_id: str) -> Response:
+    """The same, with LambdaClientError for what is refused. The id is the handler's (LS-050)."""
+    qualifier = call.qualifier or arns.function_and_qualifier(call.name)[1] or None
+    function = backend.invocations.function_to_invoke(call.name, qualifier)
+    check_event(call.event, call.kind)
+    if call.kind == "DryRun":
+        return Response(204, headers, b"")
+    context = client_context(call.context)
+    if call.kind == "Event":
+        backend.asynchronous.submit(function, call.event, request_id, qualifier)
+        return Response(202, headers, b"")
+    try:
+        result = backend.invocations.run(function, call.event, request_id, qualifier, context)
+    except Throttled as error:
+        return throttled(error.reason)
+    except Stopped:
+        return service_failure("The local AWS is being stopped.")
+    except Exception as error:  # noqa: BLE001 (the caller gets a service failure)
+        traceback.print_exc()
+        return service_failure(f"The local AWS could not run {function.function_name}: {error}")
+    headers["X-Amz-Executed-Version"] = str(function.version)
+    if result.error:
+        headers["X-Amz-Function-Error"] = result.error
+    if call.log_type == "Tail":
+        headers["X-Amz-Log-Result"] = base64.b64encode(result.log_tail).decode()
+    return Response(200, headers, result.payload)
 
 
 class EventInvokeConfigResponses(LambdaResponse):
@@ -116,16 +111,19 @@ class EventInvokeConfigResponses(LambdaResponse):
         return self.querystring.get("Qualifier", [None])[0]
 
 
-def throttled(reason: str) -> Any:
+def throttled(reason: str) -> Response:
     body = {"Reason": reason, "Type": "User", "message": "Rate Exceeded."}
-    headers = {"x-amzn-errortype": "TooManyRequestsException", "status": 429}
-    return 429, headers, json.dumps(body)
+    return failure(429, "TooManyRequestsException", json.dumps(body))
 
 
-def service_failure(message: str) -> Any:
+def service_failure(message: str) -> Response:
     """What Lambda answers when the fault is its own, and what clients repeat."""
-    headers = {"x-amzn-errortype": "ServiceException", "status": 500}
-    return 500, headers, json.dumps({"Type": "Service", "Message": message})
+    return failure(500, "ServiceException", json.dumps({"Type": "Service", "Message": message}))
+
+
+def failure(status: int, error_type: str, body: str) -> Response:
+    headers = {REQUEST_ID: str(uuid.uuid4()), "x-amzn-ErrorType": error_type, **JSON_HEADERS}
+    return Response(status, headers, body.encode())
 
 
 def check_event(event: bytes, kind: str) -> None:
@@ -158,7 +156,7 @@ def refuse_constant(name: str) -> None:
     raise ValueError(f"Unrecognized token '{name}'")
 
 
-def client_context(encoded: str | None) -> dict[str, str]:
+def client_context(encoded: str) -> dict[str, str]:
     """The client context as a header for the runtime. Raises what AWS refuses."""
     if not encoded:
         return {}

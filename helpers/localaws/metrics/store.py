@@ -15,6 +15,7 @@ import functools
 import math
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -176,6 +177,7 @@ class Store:
         self.minute_s = minute_s
         self._lock = threading.Lock()
         self._series: dict[Key, Series] = {}
+        self._written: OrderedDict[Key, None] = OrderedDict()  # the last one at the end
         self._parts: dict[Metric, set[Metric]] = {}
 
     def roll_up(self, part: Metric, *into: Metric) -> None:
@@ -267,17 +269,20 @@ class Store:
         with self._lock:
             for series in self._series.values():
                 series.expire(now_s)
-            self._series = {key: each for key, each in self._series.items() if each.points}
+            for key in [key for key, series in self._series.items() if not series.points]:
+                del self._series[key], self._written[key]
 
     def _of(self, key: Key, at_s: float, resolution_s: int | None) -> Series:
         series = self._series.get(key)
         if series is None:
             if len(self._series) >= MOST_METRICS:
-                oldest = min(self._series, key=lambda each: self._series[each].written_s)
+                oldest, _ = self._written.popitem(last=False)
                 del self._series[oldest]
             keep_s = KEEP_CUSTOM_S if key[0].is_custom else KEEP_S
             series = self._series[key] = Series(resolution_s or self.minute_s, keep_s)
         series.written_s = max(series.written_s, at_s)
+        self._written[key] = None
+        self._written.move_to_end(key)
         return series
 
 

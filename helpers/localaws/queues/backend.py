@@ -2,8 +2,8 @@
 
 moto keeps the queues, their attributes, tags and policies. The messages live in a
 `MessageStore`, and moto's own Lambda trigger, which sits inside moto's SendMessage, never
-sees a mapping (it is the poller's work). What AWS refuses is in `refusals`, what it
-answers in `answers`.
+sees a mapping (it is the poller's work). What AWS refuses is in `refusals`, what each call
+does in `operations`, and how it is answered in `answers`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from helpers.localaws.metrics.services import QueueMetrics
 from helpers.localaws.metrics.store import store_of
 from helpers.localaws.queues import housekeeping
 from helpers.localaws.queues import refusals as rules
-from helpers.localaws.queues.answers import Responses
 from helpers.localaws.queues.message import Message, Untracked
 from helpers.localaws.queues.message_store import (
     Closed,
@@ -401,12 +400,12 @@ class Backend(moto_sqs.SQSBackend):
         )
 
     def change_message_visibility(
-        self, queue_name: str, receipt_handle: str, visibility_timeout: int
+        self, queue_name: str, receipt_handle: str, visibility_timeout: int | None
     ) -> None:
-        rules.check_visibility(visibility_timeout)
+        visible_after_s = rules.check_visibility(visibility_timeout)
         queue = self.get_queue(queue_name)
         message_id, receive_count = self._read_handle(queue, receipt_handle)
-        if not queue.store.change_visibility(message_id, receive_count, int(visibility_timeout)):
+        if not queue.store.change_visibility(message_id, receive_count, visible_after_s):
             raise InvalidParameterValue(
                 f"Value {receipt_handle} for parameter ReceiptHandle is invalid. Reason: "
                 "Message does not exist or is not available for visibility timeout change."
@@ -448,6 +447,6 @@ class Backend(moto_sqs.SQSBackend):
 
 
 def install() -> None:
-    """Make moto's server use these queues and responses."""
-    put_in_place(moto_sqs.sqs_backends, Backend, moto_urls, Responses().dispatch)
+    """Make all of moto use these queues. Its own front is left with what is no call of SQS."""
+    put_in_place(moto_sqs.sqs_backends, Backend, moto_urls, moto_urls.dispatch)
     housekeeping.start()

@@ -390,8 +390,8 @@ def failed_entry(entry_id: str, error: SQSException) -> dict[str, Any]:
     return {"Id": entry_id, "SenderFault": True, "Code": error.code, "Message": text}
 
 
-def check_visibility(seconds: int | None) -> None:
-    """The new timeout of ChangeMessageVisibility.
+def check_visibility(seconds: int | None) -> int:
+    """The new timeout of ChangeMessageVisibility, which is there and in its range.
 
     Users report the text for more than the limit: aws/aws-sdk-net #794, localstack/localstack
     #3956. For less than nothing it is that of ReceiveMessage (LS-112).
@@ -405,6 +405,7 @@ def check_visibility(seconds: int | None) -> None:
             f"[{MAXIMUM_VISIBILITY_TIMEOUT} seconds]."
         )
     check_upto("VisibilityTimeout", seconds, MAXIMUM_VISIBILITY_TIMEOUT)
+    return seconds
 
 
 def check_receive(count: int, wait_s: int, visibility_s: int) -> None:

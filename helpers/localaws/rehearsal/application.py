@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -44,15 +43,13 @@ class RehearsalApplication(Application):
         self._options = options
         self._effects = install(self._conditions)
         self._told = False
-        self._starting = threading.Lock()
         about = {**about, "clock_off_s": self._conditions.clock_off_s()}
         super().__init__(about, folder, access)
 
     def _call(
         self, caller: Caller, environ: dict[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
-        with self._starting:  # the effects look at what the services keep
-            self._start_services()
+        self._start_services()  # the effects look at what the services keep
         request = read_request(caller, environ)
         if request is None:
             return super()._call(caller, environ, start_response)
