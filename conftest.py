@@ -18,6 +18,7 @@ from tests import summary
 ROOT = Path(__file__).resolve().parent
 # The longest chains begin first, after the notebooks in order; then what waits a minute for AWS.
 FIRST = (
+    "tests/browser/test_lab_in_a_browser.py",
     "tests/test_notebooks_in_a_row.py",
     "tests/test_notebooks_rehearsed.py",
     "tests/test_notebooks_alone.py",

@@ -314,5 +314,6 @@ def describe(user_arn: str, call: Call, action: str, resource: str | None, refus
         reason = f"with an explicit deny in {article} {refused.policy}"
     else:
         reason = f"because no {refused.policy} allows the {action} action"
-    where = f" on resource: {resource}" if resource else ""
+    unnamed = call.service == "monitoring" and resource == "*"  # a metric has no ARN: CW-013
+    where = f" on resource: {resource}" if resource and not unnamed else ""
     return f"User: {user_arn} is not authorized to perform: {action}{where} {reason}"
