@@ -148,7 +148,7 @@ def test_a_guess_is_made_by_keyboard(walk: Walk) -> None:
 def test_questions_are_answered_by_keyboard(walk: Walk) -> None:
     [place] = walk.lab.places(lambda cell: "".join(cell["source"]).startswith("answers = "))
     said = walk.lab.show(place).locator(".jp-Cell-outputArea")
-    assert said.inner_text().count("Not answered") == 3
+    wait_for(lambda: said.inner_text().count("Not answered") == 3, "the answers that are missing")
     walk.lab.show(place).click()
     keyboard = walk.lab.page.keyboard
     keyboard.press("Enter")
