@@ -88,6 +88,7 @@ def test_a_socket_of_a_kernel_has_a_path_that_fits(no_settings, tmp_path, monkey
     assert chosen.sockets_of("sqs-anna") != chosen.sockets_of("sqs-berta")
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="This is no git checkout.")
 def test_a_learner_gets_all_of_the_course_and_nothing_that_ran(tmp_path) -> None:
     learners.copy_course(tmp_path / "course")
     copied = tmp_path / "course"

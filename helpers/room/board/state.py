@@ -180,8 +180,6 @@ class Room:
 
 def note_check(person: Person, key: tuple[str, str], entry: dict[str, Any], now: float) -> None:
     check = person.checks.setdefault(key, Check(now))
-    if not check.tries:
-        check.since = now
     check.tries += 1
     if entry.get("passed") is True:
         check.passed = True
