@@ -430,11 +430,11 @@ def build(handler: str) -> dict[str, Any]:
         exec(each.solution.code, names)
     lambda_, name = names["lambda_"], names["name"]
     names["sqs"].set_queue_attributes(
-        QueueUrl=names["queue_url"], Attributes={"VisibilityTimeout": "6"}
+        QueueUrl=names["queue_url"], Attributes={"VisibilityTimeout": "12"}
     )
     lambda_.update_function_code(FunctionName=name, ZipFile=capstone.package(handler))
     steps.wait_for_function(lambda_, name, "function_updated_v2")
-    lambda_.update_function_configuration(FunctionName=name, Timeout=1)
+    lambda_.update_function_configuration(FunctionName=name, Timeout=2)
     steps.wait_for_function(lambda_, name, "function_updated_v2")
     lambda_.update_event_source_mapping(UUID=names["uuid"], BatchSize=3)
     steps.settled(lambda_, names["uuid"], "Enabled")
