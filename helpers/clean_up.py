@@ -14,7 +14,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import boto3
 import pandas as pd
 from botocore.exceptions import ClientError
 
@@ -22,6 +21,7 @@ from helpers import stacks
 from helpers.account import belongings
 from helpers.account.names import TAG
 from helpers.account.things import ADOPTED, Thing, ignore_missing
+from helpers.clients import client_for
 from helpers.logs import log_group
 from helpers.waiting import wait_until
 
@@ -98,7 +98,7 @@ def delete_what_is_late(groups: set[str], adopted: bool) -> list[str]:
 
 def tag_log_groups(found: list[Thing]) -> None:
     """Let our log groups be known as ours when their functions are gone."""
-    logs = boto3.client("logs")
+    logs = client_for("logs")
     for thing in found:
         if thing.kind == "log group" and thing.ours:
             tags = {key: thing.tags[key] for key in (TAG, ADOPTED) if key in thing.tags}
@@ -106,7 +106,7 @@ def tag_log_groups(found: list[Thing]) -> None:
 
 
 def wait_until_trigger_is_gone(uuid: str) -> None:
-    lambda_ = boto3.client("lambda")
+    lambda_ = client_for("lambda")
     wait_until(
         lambda: ignore_missing(lambda: lambda_.get_event_source_mapping(UUID=uuid)),
         lambda mapping: mapping is None,
@@ -117,7 +117,7 @@ def wait_until_trigger_is_gone(uuid: str) -> None:
 
 def delete_trigger(uuid: str) -> None:
     """Delete a trigger; Lambda refuses that while the trigger is changing its state."""
-    lambda_ = boto3.client("lambda")
+    lambda_ = client_for("lambda")
 
     def attempt() -> bool:
         try:
@@ -130,19 +130,19 @@ def delete_trigger(uuid: str) -> None:
 
 def delete_stack(name: str) -> None:
     """Delete a stack with what it made, and wait until that has ended, well or not."""
-    cloudformation = boto3.client("cloudformation")
+    cloudformation = client_for("cloudformation")
     cloudformation.delete_stack(StackName=name)
     stacks.at_rest(cloudformation, name)
 
 
 def delete_log_group(arn: str) -> None:
     name = arn.split(":log-group:")[1]
-    boto3.client("logs").delete_log_group(logGroupName=name)
+    client_for("logs").delete_log_group(logGroupName=name)
 
 
 def delete_role(name: str) -> None:
     """Detach and delete the role's policies, then the role: AWS refuses any other order."""
-    iam = boto3.client("iam")
+    iam = client_for("iam")
     for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
         iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
     for policy_name in iam.list_role_policies(RoleName=name)["PolicyNames"]:
@@ -153,10 +153,10 @@ def delete_role(name: str) -> None:
 DELETE: dict[str, Callable[[str], Any]] = {
     "stack": delete_stack,
     "trigger": delete_trigger,
-    "function": lambda name: boto3.client("lambda").delete_function(FunctionName=name),
-    "queue": lambda url: boto3.client("sqs").delete_queue(QueueUrl=url),
-    "table": lambda name: boto3.client("dynamodb").delete_table(TableName=name),
-    "alarm": lambda name: boto3.client("cloudwatch").delete_alarms(AlarmNames=[name]),
+    "function": lambda name: client_for("lambda").delete_function(FunctionName=name),
+    "queue": lambda url: client_for("sqs").delete_queue(QueueUrl=url),
+    "table": lambda name: client_for("dynamodb").delete_table(TableName=name),
+    "alarm": lambda name: client_for("cloudwatch").delete_alarms(AlarmNames=[name]),
     "role": delete_role,
     "log group": delete_log_group,
 }

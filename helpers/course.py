@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import date as day
 from typing import TYPE_CHECKING
 
-import boto3
-
 from helpers import copies, meter, steps
 from helpers.account import adoption, forecast, names, refusal, sentences, things
 from helpers.account.names import (
@@ -43,7 +41,7 @@ from helpers.account.names import (
     tags,
 )
 from helpers.account.target import aws_pace, connect
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 from helpers.copies import afresh
 from helpers.learning import board, handlers, minutes, record
 from helpers.logs import answered_ms, log_group, read_events, wait_for_line
@@ -159,12 +157,12 @@ def catch_up(step: int) -> Pipeline:
 
 
 def make_missing(step: int) -> Pipeline:
-    sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
+    sqs, lambda_ = client_for("sqs"), client_for("lambda")
     queue_url = steps.create_queue(sqs, name(QUEUE), tags())
     queue_arn = steps.queue_arn(sqs, queue_url)
     role_arn = function_arn = trigger = None
     if step > 2:
-        role_arn = steps.create_role(boto3.client("iam"), name(ROLE), tags())
+        role_arn = steps.create_role(client_for("iam"), name(ROLE), tags())
         if step > 3:
             function_arn = steps.create_function(lambda_, name(FUNCTION), role_arn, tags())
     if step > 4:
@@ -189,7 +187,7 @@ def send_first_message(sqs: Client, queue_url: str) -> None:
     A direct call of the function leaves the same line: what was there before does not count.
     Raises TimeoutError when the message does not get through.
     """
-    logs, group = boto3.client("logs"), log_group(name(FUNCTION))
+    logs, group = client_for("logs"), log_group(name(FUNCTION))
     before = read_events(logs, group)["time"]
     newest_ms = int(before.iloc[-1].timestamp() * 1000) if len(before) else 0
     sent = steps.send_message(sqs, queue_url)
@@ -267,7 +265,7 @@ def queue_tags(queue: str) -> dict[str, str]:
 
     CreateQueue compares tags, and an adopted queue has more of them than the course's.
     """
-    found = things.look_at_queue(boto3.client("sqs"), queue)
+    found = things.look_at_queue(client_for("sqs"), queue)
     return {} if found and found.adopted else tags()
 
 

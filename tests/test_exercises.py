@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import boto3
 import pytest
 
-from helpers import course
+from helpers import clients, course
 from helpers.account import things
 from helpers.account.names import WRITES
 from helpers.checks import points
@@ -137,7 +138,8 @@ def only_looks() -> Iterator[None]:
     events = boto3.DEFAULT_SESSION.events
     events.register("before-call.*", remember)
     try:
-        yield
+        with mock.patch.object(clients, "_made", {}):  # a client made before does not hear of it
+            yield
     finally:
         events.unregister("before-call.*", remember)
     assert [call for call in calls if not call.startswith(LOOKS)] == []
@@ -145,8 +147,9 @@ def only_looks() -> Iterator[None]:
 
 def test_a_check_that_receives_would_be_found(learner) -> None:
     url = boto3.client("sqs").create_queue(QueueName=f"{learner}PracticeQueue")["QueueUrl"]
+    clients.client_for("sqs")
     with pytest.raises(AssertionError, match="ReceiveMessage"), only_looks():
-        boto3.client("sqs").receive_message(QueueUrl=url)
+        clients.client_for("sqs").receive_message(QueueUrl=url)
 
 
 def test_a_tag_that_aws_shows_late_is_looked_for_again(learner) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError, ParamValidationError
 
 from helpers import stacks
 from helpers.account import names
 from helpers.account.things import ADOPTED, LOOK_AT, Thing, as_list
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 
 
 def adopt(kind: str, name: str, id: str) -> Thing:
@@ -24,7 +23,7 @@ def adopt(kind: str, name: str, id: str) -> Thing:
     if kind not in LOOK_AT:
         raise ValueError(f"{kind!r} is no kind of thing; there are: {', '.join(LOOK_AT)}.")
     service, look = LOOK_AT[kind]
-    client = boto3.client(service)
+    client = client_for(service)
     try:
         thing = look(client, id if kind == "trigger" else name)
     except ParamValidationError:  # nothing can be called so

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
-import boto3
-
 from helpers.account import names
 from helpers.account.names import Names, name
 from helpers.account.things import (
@@ -22,6 +20,7 @@ from helpers.account.things import (
     look_at_log_groups,
     look_at_mapping,
 )
+from helpers.clients import client_for
 from helpers.logs import log_group
 
 
@@ -47,7 +46,7 @@ def find(wanted: Names | None = None) -> list[Thing]:
 def look_at_each(kind: str, wanted: Iterable[str]) -> list[Thing]:
     """The things of a kind that exist, of these full names."""
     service, look = LOOK_AT[kind]
-    client = boto3.client(service)
+    client = client_for(service)
     return [thing for each in wanted if (thing := look(client, each))]
 
 
@@ -61,7 +60,7 @@ def find_queues(wanted: Iterable[str] | None = None) -> list[Thing]:
 def broken_queues() -> list[str]:
     """The names of notebook 12's queues that hold the time at which they were made."""
     prefix = f"{name(names.BREAK_IT)}-"
-    urls = boto3.client("sqs").list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
+    urls = client_for("sqs").list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
     found = [url.rsplit("/", 1)[-1] for url in urls]
     return [each for each in found if each.removeprefix(prefix)[:1].isdigit()]
 
@@ -72,7 +71,7 @@ def find_triggers(ends: Iterable[str], all_ours: bool = False) -> list[Thing]:
     With `all_ours` also every other trigger that carries our tag. It takes one pass through
     the account's triggers, and a look at the tags of each that may be meant.
     """
-    lambda_ = boto3.client("lambda")
+    lambda_ = client_for("lambda")
     pages = lambda_.get_paginator("list_event_source_mappings").paginate()
     mappings = [mapping for page in pages for mapping in page["EventSourceMappings"]]
     alive = [mapping for mapping in mappings if mapping["State"] != "Deleting"]
@@ -97,7 +96,7 @@ def find_log_groups(
     groups = {log_group(each): owner for each, owner in owners.items()}
     if not groups:
         return []
-    found = look_at_log_groups(boto3.client("logs"), groups)
+    found = look_at_log_groups(client_for("logs"), groups)
     return [inherit(each, groups[each.name]) for each in found]
 
 

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import boto3
 import pandas as pd
 
 from helpers import course, experiments, steps
@@ -24,7 +23,7 @@ from helpers.capstone import bank, settings, system, verdict
 from helpers.capstone.report import Report, of_ids
 from helpers.capstone.system import System
 from helpers.capstone.traffic import Traffic, make_traffic
-from helpers.clients import Client, Table
+from helpers.clients import Client, Table, client_for
 from helpers.evidence.dead_letters import look_at_dead, put_back
 from helpers.evidence.delivery_table import deliveries
 from helpers.experiments.experiment import Experiment
@@ -107,7 +106,7 @@ def limit_s(built: System) -> float:
 def send(run: Experiment, traffic: Traffic) -> None:
     """All bursts, and before them a dead letter: an alarm takes its time, it sees whole minutes."""
     if run.dlq_url:
-        boto3.client("sqs").send_message(QueueUrl=run.dlq_url, MessageBody=traffic.early)
+        client_for("sqs").send_message(QueueUrl=run.dlq_url, MessageBody=traffic.early)
     for number, burst in enumerate(traffic.bursts):
         if number:
             time.sleep(BETWEEN_BURSTS_S)
@@ -116,7 +115,7 @@ def send(run: Experiment, traffic: Traffic) -> None:
 
 def wait_for_quiet(run: Experiment, limit_s: float) -> bool:
     """Wait until the queue is empty and stays so. False when it is not in time."""
-    sqs, quiet, since = boto3.client("sqs"), 0, 0.0
+    sqs, quiet, since = client_for("sqs"), 0, 0.0
 
     def look() -> int:
         nonlocal quiet, since
@@ -160,7 +159,7 @@ def race(run: Experiment, traffic: Traffic) -> None:
 
     By calls of our own: nobody can tell a trigger when to do so.
     """
-    lambda_ = boto3.client("lambda")
+    lambda_ = client_for("lambda")
     with ThreadPoolExecutor(2) as pool:
         for id in traffic.racing:
             records = [record_of(traffic.refunds[id].body, run.queue_arn) for _ in range(2)]
@@ -169,7 +168,7 @@ def race(run: Experiment, traffic: Traffic) -> None:
 
 def deliver_again(run: Experiment, traffic: Traffic, built: System, seen: pd.DataFrame) -> None:
     """Hand over some refunds a second time when all is over, as SQS does now and then."""
-    lambda_ = boto3.client("lambda")
+    lambda_ = client_for("lambda")
     records = [record_of(traffic.refunds[id].body, run.queue_arn, seen) for id in traffic.late]
     size = max(1, min(built.batch_size, len(records)))
     for start in range(0, len(records), size):
@@ -213,7 +212,7 @@ def look_at_all(
     """All rows, from what is there now."""
     built = look_again()
     fired = has_fired(built, not is_empty(run.dlq_url))
-    dead = take_dead(boto3.client("sqs"), run.dlq_url, traffic)
+    dead = take_dead(client_for("sqs"), run.dlq_url, traffic)
     payouts = tuple(bank.payouts_of(table, traffic.run))
     found = verdict.Evidence(traffic, payouts, tuple(dead["body"]))
     most = found.most_at_once()
@@ -244,7 +243,7 @@ def look_again() -> System:
 
 
 def is_empty(queue_url: str) -> bool:
-    return not queue_url or not any(steps.queue_counts(boto3.client("sqs"), queue_url).values())
+    return not queue_url or not any(steps.queue_counts(client_for("sqs"), queue_url).values())
 
 
 def came_back(traffic: Traffic, seen: pd.DataFrame) -> list[str]:
@@ -264,7 +263,7 @@ def has_fired(built: System, dead_known: bool) -> bool | None:
     """
     if not dead_known or any(settings.faults_of_alarm(built)):
         return None
-    cloudwatch, name = boto3.client("cloudwatch"), course.name(course.REFUNDS_ALARM)
+    cloudwatch, name = client_for("cloudwatch"), course.name(course.REFUNDS_ALARM)
     late_s = METRICS_LATE_HERE_S + METRICS_LATE_S * aws_pace()
 
     def look() -> tuple[str, str]:
@@ -318,7 +317,7 @@ def delete(sqs: Client, queue_url: str, handles: list[str]) -> None:
 @contextmanager
 def cleared(table: Table, traffic: Traffic, run: Experiment) -> Iterator[None]:
     """Leave nothing of a run behind, however it ends. Of a queue that is not empty, all goes."""
-    sqs = boto3.client("sqs")
+    sqs = client_for("sqs")
     try:
         yield
     finally:

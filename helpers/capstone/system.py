@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from helpers import course, steps
@@ -20,7 +19,7 @@ from helpers.account.things import (
     look_at_role,
     look_at_table,
 )
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 
 T = TypeVar("T")
 
@@ -88,7 +87,7 @@ def look() -> System:
 
     Raises ClientError when AWS does not let us look at queues, tables, function or trigger.
     """
-    sqs, lambda_, dynamodb = (boto3.client(each) for each in ("sqs", "lambda", "dynamodb"))
+    sqs, lambda_, dynamodb = (client_for(each) for each in ("sqs", "lambda", "dynamodb"))
     name, unseen = course.name(course.CAPSTONE), dict[str, str]()
     queue, dead = look_at_queue(sqs, name), look_at_queue(sqs, f"{name}-dlq")
     function = look_at_function(lambda_, name)
@@ -135,7 +134,7 @@ def attributes(sqs: Client, queue: Thing | None) -> dict[str, str]:
 
 def look_at_settings() -> tuple[Thing | None, dict[str, Any]]:
     """The alarm, and its settings."""
-    cloudwatch = boto3.client("cloudwatch")
+    cloudwatch = client_for("cloudwatch")
     alarm = look_at_alarm(cloudwatch, course.name(course.REFUNDS_ALARM))
     if alarm is None:
         return None, {}
@@ -145,7 +144,7 @@ def look_at_settings() -> tuple[Thing | None, dict[str, Any]]:
 
 def look_at_permissions() -> tuple[Thing | None, tuple[str, ...], tuple[dict[str, Any], ...]]:
     """The role; the ARNs of its policies that AWS keeps, and the statements of all others."""
-    iam = boto3.client("iam")
+    iam = client_for("iam")
     role = look_at_role(iam, f"{course.name(course.CAPSTONE)}Role")
     if role is None:
         return None, (), ()

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
-
 from helpers import course, steps
 from helpers.account.things import Thing, look_at_mapping, look_at_queue
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, missing, point, tagged, try_out
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 
 OVEN, SIX_TIMES, OVEN_WINDOW_S = "PracticeOven", 6, 20
 BAKING_S = 60  # the timeout that the lesson gives to PracticeFunction
@@ -30,8 +28,8 @@ def look_at_trigger(lambda_: Client, function: str, queue: Thing) -> dict[str, A
 @exercise
 def check_five_at_a_time() -> Iterator[Point]:
     """The trigger of the course's function is on and hands over up to five messages."""
-    lambda_ = boto3.client("lambda")
-    queue = look_at_queue(boto3.client("sqs"), name := course.name(course.QUEUE))
+    lambda_ = client_for("lambda")
+    queue = look_at_queue(client_for("sqs"), name := course.name(course.QUEUE))
     if queue is None:
         yield missing("queue", name)
         return
@@ -63,7 +61,7 @@ def about_size(found: dict[str, Any]) -> str:
 @exercise
 def check_slow_oven() -> Iterator[Point]:
     """PracticeOven and PracticeFunction: a trigger that is off, and two clocks that fit."""
-    sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
+    sqs, lambda_ = client_for("sqs"), client_for("lambda")
     queue = look_at_queue(sqs, name := course.name(OVEN))
     if queue is None:
         yield missing("queue", name)

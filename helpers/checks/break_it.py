@@ -6,14 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
-
 from helpers import course, steps
 from helpers.account.target import aws_pace
 from helpers.account.things import Thing, look_at_mapping, look_at_queue
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, missing, point, tagged
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 from helpers.experiments.experiment import Experiment, printed
 from helpers.experiments.faults import ONLY_B
 
@@ -26,7 +24,7 @@ ORDERS = 3
 @exercise
 def check_cured(experiment: Experiment) -> Iterator[Point]:
     """Fault 7: the trigger hands over every order, and three are charged."""
-    lambda_ = boto3.client("lambda")
+    lambda_ = client_for("lambda")
     answer = lambda_.list_event_source_mappings(
         EventSourceArn=experiment.queue_arn, FunctionName=experiment.name
     )
@@ -82,7 +80,7 @@ def about_trigger(mapping: dict[str, Any], experiment: Experiment) -> str:
 
 def charged_in(experiment: Experiment) -> int:
     """How many orders the log calls charged; as soon as it is enough, or none is on its way."""
-    sqs = boto3.client("sqs")
+    sqs = client_for("sqs")
 
     def look() -> tuple[int, bool]:
         waiting = any(steps.queue_counts(sqs, experiment.queue_url).values())
@@ -155,7 +153,7 @@ def about_action(given: str) -> str:
 @exercise
 def check_shop() -> Iterator[Point]:
     """PracticeShop and its dead-letter queue are as the shop wants them."""
-    sqs = boto3.client("sqs")
+    sqs = client_for("sqs")
 
     def look() -> list[Point]:
         return list(points_of_shop(sqs))

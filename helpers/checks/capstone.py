@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import boto3
-
 from helpers import course, steps
 from helpers.account.things import Thing, look_at_mapping
 from helpers.capstone import settings, system
@@ -13,6 +11,7 @@ from helpers.capstone.rows import Row
 from helpers.capstone.system import System
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, missing, point, tagged
+from helpers.clients import client_for
 
 
 @exercise
@@ -97,4 +96,4 @@ def about_trigger(built: System) -> Iterator[Point]:
         return
     is_on = built.trigger["State"] == "Enabled"
     yield point(is_on, "The trigger is on.", "The trigger is off. Enable it.")
-    yield tagged(look_at_mapping(boto3.client("lambda"), built.trigger))
+    yield tagged(look_at_mapping(client_for("lambda"), built.trigger))

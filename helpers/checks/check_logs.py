@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from numbers import Real
 from typing import Any
 
-import boto3
 import pandas as pd
 
 from helpers import course
 from helpers.checks.points import Point, exercise, point
+from helpers.clients import client_for
 from helpers.logs import REQUEST_ID, kind_of, log_group, read_events, read_report
 from helpers.prices import LAMBDA_REQUEST, LAMBDA_TIME, MILLION
 
@@ -25,7 +25,7 @@ def check_one_call(lines: Any) -> Iterator[Point]:
     if not texts or not all(isinstance(each, str) for each in texts):
         yield Point(False, "There are no lines in lines yet: make a list of texts.")
         return
-    log = read_events(boto3.client("logs"), log_group(course.name(course.FUNCTION)))
+    log = read_events(client_for("logs"), log_group(course.name(course.FUNCTION)))
     known = {each.rstrip("\n") for each in log["message"]}
     yield point(
         all(each.rstrip("\n") in known for each in texts),

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
-
 from helpers import course, steps
 from helpers.account.things import look_at_function
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, missing, point, tagged
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 
 DEFAULT_S = 3  # how long a call may take when nobody has said it
 
@@ -34,7 +32,7 @@ def variables_of(settings: dict[str, Any]) -> dict[str, str]:
 @exercise
 def check_more_memory() -> Iterator[Point]:
     """PracticeFunction is as the course's function, and has 256 MB of memory."""
-    lambda_ = boto3.client("lambda")
+    lambda_ = client_for("lambda")
     function = look_at_function(lambda_, name := course.name(course.PRACTICE_FUNCTION))
     if function is None:
         yield missing("function", name)
@@ -68,7 +66,7 @@ def about_memory(lambda_: Client, has: dict[str, Any], wanted_mb: int) -> str:
 @exercise
 def check_report() -> Iterator[Point]:
     """PracticeReport may run for two minutes, with 1,024 MB, and knows its currency."""
-    lambda_ = boto3.client("lambda")
+    lambda_ = client_for("lambda")
     function = look_at_function(lambda_, name := course.name("PracticeReport"))
     if function is None:
         yield missing("function", name)
@@ -123,7 +121,7 @@ def about_variable(variables: dict[str, str], name: str, value: str) -> str:
 @exercise
 def check_bakery(program: str) -> Iterator[Point]:
     """PracticeBaker has the bakery's program still, and settings with which it can be called."""
-    lambda_ = boto3.client("lambda")
+    lambda_ = client_for("lambda")
     function = look_at_function(lambda_, name := course.name("PracticeBaker"))
     if function is None:
         yield missing("function", name)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import boto3
-
 from helpers import course
 from helpers.account.things import Thing, look_at_queue
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, missing, point, tagged
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 
 DAY_S = 86_400
 
@@ -28,7 +26,7 @@ def settings_of(sqs: Client, queue: Thing, wanted: dict[str, int]) -> dict[str, 
 @exercise
 def check_keep_longer() -> Iterator[Point]:
     """PracticeQueue keeps its messages for 14 days."""
-    sqs = boto3.client("sqs")
+    sqs = client_for("sqs")
     queue = look_at_queue(sqs, name := course.name(course.PRACTICE_QUEUE))
     if queue is None:
         yield missing("queue", name)
@@ -72,7 +70,7 @@ def about_retention(sqs: Client, kept_s: int) -> str:
 @exercise
 def check_late_payments() -> Iterator[Point]:
     """PracticePayments shows a new message after 60 s, and a receive waits for 20 s."""
-    sqs = boto3.client("sqs")
+    sqs = client_for("sqs")
     queue = look_at_queue(sqs, name := course.name("PracticePayments"))
     if queue is None:
         yield missing("queue", name)
@@ -102,7 +100,7 @@ def check_late_payments() -> Iterator[Point]:
 @exercise
 def check_baker() -> Iterator[Point]:
     """PracticeOrders.fifo: in order, once, hidden for 10 minutes, kept for a week."""
-    sqs = boto3.client("sqs")
+    sqs = client_for("sqs")
     queue = look_at_queue(sqs, name := course.name("PracticeOrders.fifo"))
     if queue is None:
         standard = look_at_queue(sqs, other := name.removesuffix(".fifo"))

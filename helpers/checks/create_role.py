@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-import boto3
-
 from helpers import course
 from helpers.account.things import look_at_queue, look_at_role
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, missing, point, tagged
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 
 LAMBDA, SERVERS = "lambda.amazonaws.com", "ec2.amazonaws.com"
 BASIC = "AWSLambdaBasicExecutionRole"
@@ -80,7 +78,7 @@ def look_at_policies(iam: Client, name: str) -> tuple[set[str], list[str], list[
 @exercise
 def check_log_writer() -> Iterator[Point]:
     """PracticeRole may be assumed by Lambda, and may write logs and nothing else."""
-    iam = boto3.client("iam")
+    iam = client_for("iam")
     role = look_at_role(iam, name := course.name(course.PRACTICE_ROLE))
     if role is None:
         yield missing("role", name)
@@ -126,12 +124,12 @@ def about_policies(attached: list[str], written: list[Any]) -> str:
 @exercise
 def check_sender() -> Iterator[Point]:
     """PracticeSender may be assumed by EC2, and may send to the course's queue, and no more."""
-    iam = boto3.client("iam")
+    iam = client_for("iam")
     role = look_at_role(iam, name := course.name("PracticeSender"))
     if role is None:
         yield missing("role", name)
         return
-    queue = look_at_queue(boto3.client("sqs"), queue_name := course.name(course.QUEUE))
+    queue = look_at_queue(client_for("sqs"), queue_name := course.name(course.QUEUE))
     if queue is None:
         yield missing("queue", queue_name)
         return
@@ -175,7 +173,7 @@ def check_night_job(policy: Any) -> Iterator[Point]:
             False, "This is no policy with statements: let night_policy be a dictionary as above."
         )
         return
-    queue = look_at_queue(boto3.client("sqs"), name := course.name(course.QUEUE))
+    queue = look_at_queue(client_for("sqs"), name := course.name(course.QUEUE))
     if queue is None:
         yield missing("queue", name)
         return

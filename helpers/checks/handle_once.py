@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
-import boto3
-
 from helpers import course, steps
 from helpers.account.things import look_at_mapping, look_at_queue
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, point, tagged, try_out
+from helpers.clients import client_for
 from helpers.learning.writing import shortened
 
 READS_ANSWERS = "ReportBatchItemFailures"
@@ -34,7 +33,7 @@ REFUNDS = (
 @exercise
 def check_reads_answers() -> Iterator[Point]:
     """The trigger of HandleOnce is on, takes batches of 5 within 1 s, and reads the answers."""
-    sqs, lambda_, name = boto3.client("sqs"), boto3.client("lambda"), course.name("HandleOnce")
+    sqs, lambda_, name = client_for("sqs"), client_for("lambda"), course.name("HandleOnce")
     queue = look_at_queue(sqs, name)
     found = queue and steps.find_trigger(lambda_, name, queue.id)
     if not found:

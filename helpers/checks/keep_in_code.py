@@ -7,13 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import boto3
-
 from helpers import course, stacks
 from helpers.account.things import ignore_missing, look_at_stack
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, missing, point, tagged
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 from helpers.learning.writing import shortened
 
 DAY_S = 86_400
@@ -119,15 +117,15 @@ def attributes_of(sqs: Client, url: str) -> dict[str, str]:
 @exercise
 def check_clocks_in_code() -> Iterator[Point]:
     """A call may take 15 s and the queue hides for 90 s, in the file and in truth."""
-    cloudformation = boto3.client("cloudformation")
+    cloudformation = client_for("cloudformation")
     stack = look_at(cloudformation, name := course.name(course.STACK))
     if stack is None:
         yield missing("stack", name)
         return
 
     def look() -> tuple[int, int]:
-        function = boto3.client("lambda").get_function_configuration(FunctionName=name)
-        queue = attributes_of(boto3.client("sqs"), stack.things.get("Queue", ""))
+        function = client_for("lambda").get_function_configuration(FunctionName=name)
+        queue = attributes_of(client_for("sqs"), stack.things.get("Queue", ""))
         return function["Timeout"], int(queue.get("VisibilityTimeout", 0))
 
     seen = see(look, lambda seen: seen == (CALL_S, HIDDEN_S))
@@ -191,7 +189,7 @@ def tagged_stack(cloudformation: Client, name: str) -> Point:
 @exercise
 def check_parcels_stack() -> Iterator[Point]:
     """PracticeStack has made Parcels and LostParcels, as the parcel service wants them."""
-    cloudformation, sqs = boto3.client("cloudformation"), boto3.client("sqs")
+    cloudformation, sqs = client_for("cloudformation"), client_for("sqs")
     stack = look_at(cloudformation, name := course.name(course.PRACTICE_STACK))
     if stack is None:
         yield missing("stack", name)
@@ -268,7 +266,7 @@ def about_policy(policy: Fields, policy_of_lost: Fields, lost_arn: str) -> Point
 @exercise
 def check_repaired() -> Iterator[Point]:
     """PracticeRepair is deployed, and its trigger hands over messages that the code handles."""
-    cloudformation = boto3.client("cloudformation")
+    cloudformation = client_for("cloudformation")
     stack = look_at(cloudformation, name := course.name("PracticeRepair"))
     if stack is None:
         yield Point(
@@ -308,7 +306,7 @@ def about_pipeline(stack: Stack) -> Iterator[Point]:
 
 def about_handler(function: str) -> Point:
     """CloudFormation puts the text of ZipFile into index.py: AWS::Lambda::Function Code."""
-    handler = boto3.client("lambda").get_function_configuration(FunctionName=function)["Handler"]
+    handler = client_for("lambda").get_function_configuration(FunctionName=function)["Handler"]
     return point(
         handler == "index.handler",
         "The function finds its handler.",

@@ -5,7 +5,7 @@ first; it returns early where nothing is left to look at:
 
     @exercise
     def check_practice_queue() -> Iterator[Point]:
-        queue = look_at_queue(boto3.client("sqs"), course.name("PracticeQueue"))
+        queue = look_at_queue(client_for("sqs"), course.name("PracticeQueue"))
         yield point(queue is not None, "PracticeQueue is there.", "There is no PracticeQueue: …")
         if queue is None:
             return
@@ -24,10 +24,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ParamSpec
 
-import boto3
-
 from helpers.account.things import LOOK_AT, Thing
 from helpers.checks.looking import about_tag, see
+from helpers.clients import client_for
 from helpers.learning import record
 
 P = ParamSpec("P")
@@ -62,7 +61,7 @@ def look_at(thing: Thing) -> Thing:
     """The thing as it is now; as it was when it is gone."""
     service, look = LOOK_AT[thing.kind]
     known_by = thing.key if thing.kind == "trigger" else thing.name
-    return look(boto3.client(service), known_by) or thing
+    return look(client_for(service), known_by) or thing
 
 
 def missing(kind: str, name: str) -> Point:

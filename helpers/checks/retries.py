@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterator
 from operator import not_
 from typing import Any
 
-import boto3
-
 from helpers import course, steps
 from helpers.account.things import Thing, look_at_queue
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, missing, point, tagged, try_out
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 from helpers.learning.writing import shortened
 
 DAY_S = 86_400
@@ -30,7 +28,7 @@ LAST_TRY = 5
 @exercise
 def check_four_receives() -> Iterator[Point]:
     """The queue Retries gives up after 4 receives, into Retries-dlq, which keeps what comes."""
-    sqs = boto3.client("sqs")
+    sqs = client_for("sqs")
     queue = look_at_queue(sqs, name := course.name("Retries"))
     dead = look_at_queue(sqs, f"{name}-dlq")
     if queue is None or dead is None:
@@ -97,7 +95,7 @@ def about_no_policy(sqs: Client, queue: Thing, dead: Thing) -> str:
 @exercise
 def check_labels() -> Iterator[Point]:
     """PracticeLabels hides for 120 s and gives up after 5 receives; its DLQ keeps for 14 days."""
-    sqs = boto3.client("sqs")
+    sqs = client_for("sqs")
     queue = look_at_queue(sqs, name := course.name("PracticeLabels"))
     dead = look_at_queue(sqs, dead_name := f"{name}-dlq")
     if queue is None or dead is None:

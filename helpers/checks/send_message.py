@@ -10,12 +10,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
-
 from helpers import course, steps
 from helpers.account.things import look_at_queue
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, point, try_out
+from helpers.clients import client_for
 from helpers.logs import answered_ms, log_group, read_events
 
 PRINTED = "Received message: "
@@ -25,13 +24,13 @@ LOCAL_S = 0.5  # a message needs some hundredths of a second here
 def bodies_since(since_ms: int) -> list[str]:
     """What the function has printed of messages since a time of AWS, in ms."""
     group = log_group(course.name(course.FUNCTION))
-    printed = read_events(boto3.client("logs"), group, since_ms)["message"]
+    printed = read_events(client_for("logs"), group, since_ms)["message"]
     return [each.removeprefix(PRINTED) for each in printed if each.startswith(PRINTED)]
 
 
 def nowhere() -> str:
     """Why no call of the function has printed what was sent, as far as it can be told."""
-    sqs, name = boto3.client("sqs"), course.name("PracticeStickers")
+    sqs, name = client_for("sqs"), course.name("PracticeStickers")
     other = look_at_queue(sqs, name)
     if other and steps.queue_counts(sqs, other.key)["visible"]:
         return (

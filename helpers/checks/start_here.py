@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from hashlib import md5
 from typing import Any
 
-import boto3
-
 from helpers import course, steps
 from helpers.account.things import look_at_queue
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, missing, point, tagged
+from helpers.clients import client_for
 
 WITH_HERS = 3  # the lesson leaves two orders at the counter
 
@@ -32,7 +31,7 @@ def check_order(customer: str, order: Any, sent: Any) -> Iterator[Point]:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html:
     MD5OfMessageBody is a digest of the body as SQS has got it.
     """
-    sqs = boto3.client("sqs")
+    sqs = client_for("sqs")
     queue = look_at_queue(sqs, name := course.name(course.PIZZA_QUEUE))
     if queue is None:
         yield missing("queue", name)

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-import boto3
-
 from helpers import course, steps
 from helpers.account.things import Thing, look_at_queue
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, point, try_out
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 
 TEST = "Throughput"
 BEFORE, AT_ONCE = 2, 5
@@ -46,7 +44,7 @@ def no_trigger() -> Point:
 @exercise
 def check_five_at_once() -> Iterator[Point]:
     """The trigger runs at most five calls at once, and the function itself is not limited."""
-    sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
+    sqs, lambda_ = client_for("sqs"), client_for("lambda")
     queue = look_at_queue(sqs, course.name(TEST))
     five = {"ScalingConfig": {"MaximumConcurrency": AT_ONCE}}
     trigger = trigger_of(lambda_, queue, five) if queue else None
@@ -92,7 +90,7 @@ def check_warehouse() -> Iterator[Point]:
     Long enough is six times the function's timeout and the window:
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     """
-    sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
+    sqs, lambda_ = client_for("sqs"), client_for("lambda")
     queue = look_at_queue(sqs, course.name(TEST))
     wanted = {"BatchSize": BATCH, "MaximumBatchingWindowInSeconds": WINDOW_S}
     trigger = trigger_of(lambda_, queue, wanted) if queue else None

@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-import boto3
-
 from helpers import course, steps
 from helpers.account.things import Thing, look_at_queue, look_at_table
 from helpers.checks.looking import patience_s, see
 from helpers.checks.points import Point, exercise, missing, point, tagged, try_out
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 from helpers.waiting import wait_until
 
 SHOP = "Orders"
@@ -29,7 +27,7 @@ KEYS = ("Id", "MessageBody", "MessageGroupId", "MessageDeduplicationId")
 @exercise
 def check_repaired_order(order_id: str, amount_cents: int, country: str) -> Iterator[Point]:
     """The table of processed orders holds this order, whole, with this amount."""
-    dynamodb, sqs = boto3.client("dynamodb"), boto3.client("sqs")
+    dynamodb, sqs = client_for("dynamodb"), client_for("sqs")
     table = look_at_table(dynamodb, name := course.name(course.TABLE))
     if table is None:
         yield missing("table", name)
@@ -194,7 +192,7 @@ def ids(first: str, repeated: str, other: str) -> Iterator[Point]:
 @exercise
 def check_documents(heartbeat_s: Any) -> Iterator[Point]:
     """Two queues for long work: a short timeout, heartbeats, and a place for what fails."""
-    sqs = boto3.client("sqs")
+    sqs = client_for("sqs")
     jobs, aside = see(
         lambda: [look_at_queue(sqs, course.name(each)) for each in (JOBS, f"{JOBS}-dlq")],
         lambda seen: all(each is None or each.ours for each in seen),  # on AWS tags come late

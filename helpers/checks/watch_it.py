@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
-
 from helpers import course
 from helpers.account.names import WATCH
 from helpers.account.things import look_at_alarm
 from helpers.checks.looking import see
 from helpers.checks.points import Point, exercise, missing, point, tagged
+from helpers.clients import client_for
 from helpers.learning.writing import shortened
 
 VISIBLE, AGE = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
@@ -20,7 +19,7 @@ Alarm = dict[str, Any]  # as DescribeAlarms has it
 
 def points_of_alarm(name: str, about: Callable[[Alarm], list[Point]]) -> Iterator[Point]:
     """What is right and wrong with an alarm, and its tag; AWS may show a change late."""
-    cloudwatch = boto3.client("cloudwatch")
+    cloudwatch = client_for("cloudwatch")
 
     def look() -> Alarm | None:
         found = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]

@@ -7,11 +7,10 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
-
 from helpers import course, steps
 from helpers.account.things import ignore_missing
 from helpers.checks.points import Point, exercise, missing, point, try_out
+from helpers.clients import client_for
 
 Handler = Callable[[dict[str, Any], None], Any]
 OLD_WORDS, NEW_WORDS = "Received message:", "Order received:"
@@ -20,7 +19,7 @@ OLD_WORDS, NEW_WORDS = "Received message:", "Order received:"
 @exercise
 def check_other_words(called: Any) -> Iterator[Point]:
     """The function of the course says `Order received:` and the order, by a call's own log."""
-    lambda_, name = boto3.client("lambda"), course.name(course.FUNCTION)
+    lambda_, name = client_for("lambda"), course.name(course.FUNCTION)
     function = ignore_missing(lambda: lambda_.get_function_configuration(FunctionName=name))
     if function is None:
         yield missing("function", name)

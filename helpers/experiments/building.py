@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import boto3
-
 from helpers import course, steps
 from helpers.account.names import of_experiment
 from helpers.account.refusal import refuse_names
 from helpers.account.things import ignore_missing, look_at_mapping
 from helpers.clean_up import delete_trigger, wait_until_trigger_is_gone
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 from helpers.experiments.changes import switch, wait_until_updated
 from helpers.experiments.emptying import change_queue, drain
 from helpers.experiments.experiment import Experiment
@@ -101,7 +99,7 @@ def build(
         environment or {}, enabled, trigger,
     )  # fmt: skip
     refuse_names(of_experiment(name, wanted.suffix))
-    sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
+    sqs, lambda_ = client_for("sqs"), client_for("lambda")
     queues = build_queues(sqs, lambda_, wanted)
     build_function(lambda_, wanted)
     trigger_uuid = build_trigger(lambda_, wanted, queues)
@@ -168,7 +166,7 @@ def build_function(lambda_: Client, wanted: Settings) -> None:
 
     Refusals that pass are tried again for 120 s.
     """
-    role_arn = steps.create_role(boto3.client("iam"), wanted.role_name, course.tags())
+    role_arn = steps.create_role(client_for("iam"), wanted.role_name, course.tags())
     steps.create_function(lambda_, wanted.name, role_arn, course.tags(), wanted.handler)
     wait_until_updated(lambda_, wanted.name)
     has = lambda_.get_function_configuration(FunctionName=wanted.name)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 
-import boto3
-
 from helpers import steps
 from helpers.account.refusal import refuse_foreign
 from helpers.account.things import look_at_role, look_at_trigger
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 from helpers.experiments.experiment import Experiment
 
 
 def deploy(experiment: Experiment, handler: str) -> Experiment:
     """Give the function new code. The run begins anew; messages stay where they are."""
-    steps.deploy_handler(boto3.client("lambda"), experiment.name, handler)
+    steps.deploy_handler(client_for("lambda"), experiment.name, handler)
     return experiment.again()
 
 
@@ -36,7 +34,7 @@ def allow(experiment: Experiment, action: str, resource: str) -> None:
     policy is known everywhere. Source: IAM User Guide, "Troubleshoot IAM: changes that I make
     are not always immediately visible".
     """
-    iam = boto3.client("iam")
+    iam = client_for("iam")
     refuse_foreign([look_at_role(iam, experiment.role_name)])
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     iam.put_role_policy(

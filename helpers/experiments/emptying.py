@@ -11,7 +11,7 @@ from helpers.account.names import Names
 from helpers.account.refusal import refuse_foreign, refuse_names
 from helpers.account.target import aws_pace
 from helpers.account.things import as_list, look_at_queue, look_at_table
-from helpers.clients import Client, Table
+from helpers.clients import Client, Table, client_for
 from helpers.waiting import wait_until
 
 EQUAL_READS = 4  # what is read so often in a row is believed
@@ -88,7 +88,7 @@ def empty_queue(name: str, visibility_s: int) -> str:
     `visibility_s` is its visibility timeout in s. Raises NotOurs if there is a queue of that
     name, or a trigger of it, which is not the course's.
     """
-    sqs = boto3.client("sqs")
+    sqs = client_for("sqs")
     refuse_names(Names(queues=(name,)))
     url = steps.create_queue(sqs, course.name(name), course.tags())
     drain(sqs, url)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import boto3
 import pandas as pd
 
+from helpers.clients import client_for
 from helpers.logs import answered_ms, log_group, read_events
 from helpers.waiting import THROTTLED, when_known
 
@@ -47,7 +47,7 @@ class Experiment:
         environments: so all of the run are read each time. Is AWS asked too often, then it is
         asked again, for up to 120 s.
         """
-        logs = boto3.client("logs")
+        logs = client_for("logs")
         events = when_known(
             read_events, THROTTLED, logs=logs, group=self.group, since_ms=self.since_ms
         )
@@ -57,7 +57,7 @@ class Experiment:
 
     def again(self) -> Experiment:
         """The same experiment; its run begins now, and what was logged before is of others."""
-        now_ms = answered_ms(boto3.client("sqs").list_queues(MaxResults=1))
+        now_ms = answered_ms(client_for("sqs").list_queues(MaxResults=1))
         begun = replace(self, since_ms=now_ms, earlier=frozenset(), sent=[])
         return replace(begun, earlier=frozenset(lines(begun.events())))
 

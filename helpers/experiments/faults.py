@@ -13,14 +13,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import boto3
-
 from helpers import course, experiments, steps
 from helpers.account.belongings import broken_queues, find_queues
 from helpers.account.names import Names, of_experiment
 from helpers.account.refusal import refuse_foreign, refuse_names
 from helpers.account.things import ignore_missing, look_at_function
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 from helpers.experiments.changes import wait_until_updated
 from helpers.experiments.emptying import change_queue
 from helpers.experiments.experiment import Experiment
@@ -113,7 +111,7 @@ def missing_permission() -> Experiment:
 def short_visibility() -> Experiment:
     """Somebody made the queue's visibility timeout shorter than the work."""
     test = experiments.build(course.BREAK_IT, SLOW, visibility_s=4, timeout_s=4)
-    change_queue(boto3.client("sqs"), test.queue_url, VisibilityTimeout="1")
+    change_queue(client_for("sqs"), test.queue_url, VisibilityTimeout="1")
     course.let_aws_catch_up(60, "every server of the queue to know its settings")
     return test.again()
 
@@ -122,7 +120,7 @@ def dead_letters_of_the_function() -> Experiment:
     """The dead-letter queue is that of the function, for asynchronous calls."""
     test = experiments.build(course.BREAK_IT, HANDLER, visibility_s=1)
     experiments.allow(test, "sqs:SendMessage", test.dlq_arn)
-    set_dead_letter_queue(boto3.client("lambda"), test.name, test.dlq_arn)
+    set_dead_letter_queue(client_for("lambda"), test.name, test.dlq_arn)
     return test.again()
 
 
@@ -138,7 +136,7 @@ def forgotten_trigger() -> Experiment:
 
 def deleted_queue() -> Experiment:
     """The queue was deleted. It had a name of its own: a deleted one is blocked for 60 s."""
-    sqs, lambda_ = boto3.client("sqs"), boto3.client("lambda")
+    sqs, lambda_ = client_for("sqs"), client_for("lambda")
     test = experiments.build(course.BREAK_IT, HANDLER, enabled=False)
     policy = {"deadLetterTargetArn": test.dlq_arn, "maxReceiveCount": 3}
     settings = {"VisibilityTimeout": "10", "RedrivePolicy": json.dumps(policy)}
@@ -162,7 +160,7 @@ def filtering_trigger() -> Experiment:
 
 def put_filter(test: Experiment) -> Experiment:
     """Give the trigger of a fault that of fault 7, too."""
-    lambda_ = boto3.client("lambda")
+    lambda_ = client_for("lambda")
     lambda_.update_event_source_mapping(UUID=test.trigger_uuid, FilterCriteria=FILTERS)
     wait_until(
         lambda: lambda_.get_event_source_mapping(UUID=test.trigger_uuid)["State"],
@@ -203,7 +201,7 @@ class Built:
 
 def forget_earlier_faults() -> None:
     """Undo what `experiments.build` does not know of."""
-    lambda_, iam = boto3.client("lambda"), boto3.client("iam")
+    lambda_, iam = client_for("lambda"), client_for("iam")
     name = course.name(course.BREAK_IT)
     refuse_names(of_experiment(course.BREAK_IT) + Names(tables=(course.TABLE,)))
     function = ignore_missing(lambda: lambda_.get_function_configuration(FunctionName=name))
@@ -213,7 +211,7 @@ def forget_earlier_faults() -> None:
     policies = ignore_missing(lambda: iam.list_role_policies(RoleName=role)["PolicyNames"])
     for policy in policies or []:
         iam.delete_role_policy(RoleName=role, PolicyName=policy)
-    sqs = boto3.client("sqs")
+    sqs = client_for("sqs")
     for queue in find_queues(broken_queues()):
         if queue.ours and not queue.adopted:
             ignore_missing(partial(sqs.delete_queue, QueueUrl=queue.key))

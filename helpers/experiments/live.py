@@ -13,13 +13,13 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-import boto3
 import pandas as pd
 from botocore.exceptions import ClientError
 from IPython.display import HTML, display
 
 from helpers import charts, course
 from helpers.account.sentences import WrongSetting
+from helpers.clients import client_for
 from helpers.evidence.invocation_log import read_invocations
 from helpers.evidence.queue_watch import QueueWatch
 from helpers.experiments.experiment import Experiment, printed
@@ -51,7 +51,7 @@ class watch:
 
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
-        self._depth = QueueWatch(boto3.client("sqs"), experiment.queue_url, experiment.dlq_url)
+        self._depth = QueueWatch(client_for("sqs"), experiment.queue_url, experiment.dlq_url)
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
         self._handle: Any = None

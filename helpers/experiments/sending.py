@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import uuid
 
-import boto3
-
 from helpers import steps
 from helpers.account.refusal import refuse_foreign
 from helpers.account.things import look_at_queue
+from helpers.clients import client_for
 from helpers.experiments.experiment import Experiment
 
 
@@ -21,7 +20,7 @@ def send(experiment: Experiment, bodies: list[str]) -> list[str]:
     SendMessageBatch answers with 200 even if every message of it was refused. Source: SQS
     API Reference, SendMessageBatch.
     """
-    sqs, ids = boto3.client("sqs"), []
+    sqs, ids = client_for("sqs"), []
     refuse_foreign([look_at_queue(sqs, steps.queue_name(experiment.queue_url))])
     fifo = experiment.queue_url.endswith(".fifo")
     for start in range(0, len(bodies), 10):

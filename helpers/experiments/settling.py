@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TypeVar
 
-import boto3
 import pandas as pd
 
 from helpers import steps
 from helpers.account.target import aws_pace
-from helpers.clients import Client
+from helpers.clients import Client, client_for
 from helpers.evidence.dead_letters import look_at_dead, put_back
 from helpers.evidence.delivery_table import deliveries
 from helpers.evidence.fate_table import fates
@@ -59,7 +58,7 @@ def wait_for_ends(
     """The deliveries of these messages, as soon as each has come to its end."""
     if not ids:
         raise ValueError(f"No message of this run of {experiment.name} is known: send one first.")
-    sqs, dead, seen = boto3.client("sqs"), set[str](), pd.DataFrame()
+    sqs, dead, seen = client_for("sqs"), set[str](), pd.DataFrame()
     limit, ended_at = 0, float("inf")
 
     def look() -> dict[str, int]:

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
 
-import boto3
-
 from helpers import prices
 from helpers.account import belongings, names
+from helpers.clients import client_for
 from helpers.evidence.invocation_log import read_invocations
 from helpers.logs import log_group, read_events, read_report
 from helpers.meter.bill import Bill, Line
@@ -78,7 +77,7 @@ def our_functions() -> list[str]:
 
 def handled_by(function: str, since_ms: int) -> Handled:
     """What a function of ours did since a time of AWS's, in ms since the epoch."""
-    events = read_events(boto3.client("logs"), log_group(function), since_ms)
+    events = read_events(client_for("logs"), log_group(function), since_ms)
     reports = [read_report(line) for line in events["message"][events["kind"] == "REPORT"]]
     return Handled(
         calls=len(reports),

@@ -6,6 +6,7 @@ can run code as the user who started it.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import threading
@@ -70,11 +71,14 @@ class Application:
         return create_backend_app(service)
 
     def _start_services(self) -> None:
+        if self._services is not None:
+            return
         with self._starting:
             if self._services is None:
                 from helpers.localaws.front.services import Services
 
                 self._services = Services(self._folder, self.endpoint_url, self._access)
+                gc.freeze()  # what was imported stays: it need not be looked through again
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         answer = refuse_page(environ)
