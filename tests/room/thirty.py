@@ -1,8 +1,9 @@
 """A class of thirty at once, measured: `make class-measure`, or `python -m tests.room.thirty`.
 
 Thirty scripted learners come in at the same moment, each with a server, kernels and a local AWS of
-their own, and run the notebooks one after the other, as fast as the computer lets them: no person
-is so quick, so this is the worst case. It prints a table. It needs what `make class` needs.
+their own. When all have run their first cell, as a class waits for the last one, they run the
+notebooks one after the other, as fast as the computer lets them: no person is so quick, so this is
+the worst case. It prints a table. It needs what `make class` needs.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ ADDRESS = f"http://127.0.0.1:{PORT}"
 FOLDER = Path("/var/lib/sqs-lambda-class-measured")
 NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "07")
 SAMPLE_S = 5.0
+LONGEST_WAIT_S = 900.0  # for the others
 KINDS = ("server", "kernel", "local AWS", "workers")
 
 
@@ -86,7 +88,9 @@ class Times:
             self.wrong += said
 
 
-def attend(learner: Learner, notebooks: list[Path], times: Times) -> None:
+def attend(
+    learner: Learner, notebooks: list[Path], times: Times, everyone: threading.Barrier
+) -> None:
     """What one learner does, from the address to the last notebook."""
     began = time.monotonic()
     try:
@@ -99,10 +103,14 @@ def attend(learner: Learner, notebooks: list[Path], times: Times) -> None:
             if number == 0:
                 kernel.run("from helpers import course\ncourse.begin('00_start_here')")
                 times.note("first cell", began)
+                with suppress(threading.BrokenBarrierError):
+                    everyone.wait(LONGEST_WAIT_S)
+                opened = time.monotonic()
             times.blame([f"{learner.name}: {each}" for each in kernel.run_notebook(path)])
             kernel.close()
             times.note(path.stem, opened)
     except Exception as error:  # noqa: BLE001 (one learner's trouble is a line of the table)
+        everyone.abort()  # the others need not wait for this one
         times.blame([f"{learner.name}: {type(error).__name__}: {error}"])
 
 
@@ -142,11 +150,12 @@ def main() -> int:
     options = parser.parse_args()
     paths = [next((ROOT / "notebooks").glob(f"{number}_*.ipynb")) for number in options.notebooks]
     hub = begin(options.learners, options.python)
-    times, memory = Times(), Memory()
+    times, memory, everyone = Times(), Memory(), threading.Barrier(options.learners)
     try:
         with ThreadPoolExecutor(options.learners) as pool:
             for number in range(options.learners):
-                pool.submit(attend, Learner(ADDRESS, f"learner{number:02}"), paths, times)
+                learner = Learner(ADDRESS, f"learner{number:02}")
+                pool.submit(attend, learner, paths, times, everyone)
         memory.stop()
         print(table(times, memory))
     finally:

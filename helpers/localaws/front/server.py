@@ -68,6 +68,7 @@ class Application:
     def _make(self, service: str) -> Flask:
         if service != "sts":
             self._start_services()
+            self._services.prepare(service)
         return create_backend_app(service)
 
     def _start_services(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.awslambda_simple.models import lambda_simple_backends
 from moto.sqs.models import sqs_backends
@@ -18,9 +18,9 @@ from helpers.localaws.permissions import execution_roles
 from helpers.localaws.permissions.roles import CLOUDFORMATION, Role
 from helpers.localaws.queues import backend as sqs
 from helpers.localaws.runtime.executor import Executor
-from helpers.localaws.stacks import answers as stacks
-from helpers.localaws.stacks.calls import Calls
-from helpers.localaws.stacks.refusals import invalid
+
+if TYPE_CHECKING:
+    from helpers.localaws.stacks.calls import Calls
 
 STACK_SESSION = "AWSCloudFormation"  # the name of a session of a stack's role
 DAY_S = 86_400
@@ -43,13 +43,22 @@ class Services:
         logs_api.install()
         metrics_api.install()
         function_answers.install(self._executor)
-        stacks.install(self._calls)
+
+    def prepare(self, service: str) -> None:
+        """Put in place what is imported only when its service is first asked for."""
+        if service == "cloudformation":
+            from helpers.localaws.stacks import answers as stacks
+
+            stacks.install(self._calls)
 
     def _calls(self, key_id: str, role_arn: str, account: str, region: str) -> Calls:
         """Calls of a stack: with its own role, if it has one, else as its caller.
 
         Raises StackError for a role that CloudFormation may not assume.
         """
+        from helpers.localaws.stacks.calls import Calls
+        from helpers.localaws.stacks.refusals import invalid
+
         if role_arn:
             if not Role(account, role_arn).may_be_assumed_by(CLOUDFORMATION):
                 raise invalid(f"Role {role_arn} is invalid or cannot be assumed")

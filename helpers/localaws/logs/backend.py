@@ -6,7 +6,7 @@ import functools
 import json
 import re
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.logs import models as moto_logs
 from moto.logs import urls as moto_urls
@@ -20,9 +20,11 @@ from moto.logs.responses import LogsResponse
 from helpers.localaws.common import arns
 from helpers.localaws.common.clean_refusals import CleanRefusals
 from helpers.localaws.common.moto_patches import put_in_place, replace
-from helpers.localaws.logs.insights import Insights
 from helpers.localaws.metrics.recording import record_lines
 from helpers.localaws.queues.message_store import now_ms
+
+if TYPE_CHECKING:
+    from helpers.localaws.logs.insights import Insights
 
 NO_STREAM = "The specified log stream does not exist."
 STANDARD = "STANDARD"  # the class of a log group
@@ -114,7 +116,17 @@ class Backend(moto_logs.LogsBackend):
         self._lock = threading.RLock()
         super().__init__(region_name, account_id)
         self.groups = ByName()
-        self.insights = Insights(account_id, self.groups)
+        self._insights: Insights | None = None
+
+    @property
+    def insights(self) -> Insights:
+        """The queries of Logs Insights, whose parser is imported with the first of them."""
+        from helpers.localaws.logs.insights import Insights
+
+        with self._lock:
+            if self._insights is None:
+                self._insights = Insights(self.account_id, self.groups)
+            return self._insights
 
     def write(self, group_name: str, stream_name: str, message: str) -> None:
         """One event of now, in a group and a stream that are made if they are not there."""
