@@ -23,7 +23,7 @@ HELPERS = sorted((ROOT / "helpers").rglob("*.py"))
 PART_OF = {"IPython": "ipykernel", "botocore": "boto3", "flask": "moto", "werkzeug": "moto"}
 PART_OF |= {"jupyter_server": "jupyterlab", "tornado": "jupyterlab"}
 # A package whose modules have another name than itself.
-NAMED = {"cfnlint": "cfn-lint", "samtranslator": "aws-sam-translator"}
+NAMED = {"yaml": "pyyaml", "cfnlint": "cfn-lint", "samtranslator": "aws-sam-translator"}
 MACHINE_PATH = re.compile(r"(?<![\w.~*}$])/(?:work|root|home|Users|var/folders|tmp)/[A-Za-z0-9]")
 
 

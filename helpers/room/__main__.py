@@ -220,9 +220,8 @@ def end(chosen: Settings, yes: bool) -> int:
     if not yes and input("Remove all of this? [y/N] ").strip().lower() not in ("y", "yes"):
         print("Nothing was removed.")
         return 1
-    stop_hub(chosen)
-    for process in learners.processes(chosen):
-        learners.kill(process)
+    learners.kill(learners.hubs(chosen))
+    learners.kill(learners.processes(chosen))
     for name in names:
         learners.remove_user(name)
     for name in os.listdir(chosen.homes) if chosen.homes.is_dir() else []:
@@ -243,11 +242,6 @@ def listing(chosen: Settings, names: list[str], running: int) -> str:
         f"Copy {chosen.homes} first if somebody wants to keep their notebooks.",
     ]
     return "\n".join(lines)
-
-
-def stop_hub(chosen: Settings) -> None:
-    for process in learners.hubs(chosen):
-        learners.kill(process)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,10 @@ c.SystemdSpawner.isolate_devices = True
 c.SystemdSpawner.disable_user_sudo = True
 c.SystemdSpawner.user_workingdir = str(SETTINGS.homes / "{USERNAME}")
 # A learner's local AWS outlives their server, so that a restart loses no message.
-c.SystemdSpawner.unit_extra_properties = {"KillMode": "process", "TasksMax": "400"}
+c.SystemdSpawner.unit_extra_properties = {
+    "KillMode": "process",
+    "TasksMax": str(class_settings.MOST_PROCESSES),
+}
 
 PATHS = {"PYTHONPATH": str(SETTINGS.course)}
 c.JupyterHub.services = [

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import unicodedata
 from pathlib import Path
 
@@ -23,6 +24,7 @@ BEGINNING = "sqs-"
 LONGEST = 32  # of a system user's name: useradd(8)
 INSTRUCTOR = f"{BEGINNING}instructor"
 COMMENT = "learner of a class on SQS and Lambda"
+LONGEST_END_S = 10.0
 PARTS = ("notebooks", "helpers", "data", "docs", "README.md", "LICENSE", "pyproject.toml")
 
 
@@ -148,11 +150,24 @@ def hubs(settings: Settings) -> list[psutil.Process]:
     ]
 
 
-def kill(process: psutil.Process) -> None:
-    """End a process at once; one that is gone already is fine."""
-    with contextlib.suppress(psutil.Error):
-        process.kill()
-        process.wait(5)
+def kill(processes: list[psutil.Process]) -> None:
+    """End processes at once, and wait until none runs; one that is gone already is fine.
+
+    One that has ended counts as gone, though its parent may not have taken note of it.
+    """
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    end = time.monotonic() + LONGEST_END_S
+    while any(map(runs, processes)) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def remove_user(name: str) -> None:

@@ -14,8 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from helpers.room import settings
+
 MB = 1024**2
-MOST_PROCESSES = 400  # threads count too: a server, some kernels, a local AWS with 40 handlers
 MOST_FILES = 4_096
 SERVER = (
     "--ServerApp.contents_manager_class=helpers.reading_room.ReadingRoom",
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
     limit(resource.RLIMIT_NOFILE, MOST_FILES)
     limit(resource.RLIMIT_CORE, 0)
     if os.environ.get("SQS_CLASS_OWN_USER"):  # else the whole class would share the number
-        limit(resource.RLIMIT_NPROC, MOST_PROCESSES)
+        limit(resource.RLIMIT_NPROC, settings.MOST_PROCESSES)
     course = Path.home() / "course"
     bring(course)
     os.chdir(course)

@@ -17,6 +17,8 @@ PORT, SEATS, MEMORY_MB, IDLE_MIN = 8000, 30, 2_000, 120
 SPAWNERS = ("systemd", "users", "simple")
 HIGHEST_PORT = 65_535
 MOST_SEATS = 200
+# Threads count too: a server, some kernels, and a local AWS that runs 40 handlers have about 400.
+MOST_PROCESSES = 800
 LEAST_MEMORY_MB, MOST_MEMORY_MB = 500, 65_536
 LONGEST_IDLE_MIN = 1_440
 

@@ -45,12 +45,21 @@ def refusal_of(call: Any, *arguments: Any) -> str:
     return refused.value.message
 
 
-def test_what_takes_a_second_to_load_is_loaded_with_the_first_template() -> None:
-    slow = {"cfnlint", "jsonschema", "samtranslator", "moto.cloudformation"}
-    look = "import sys; from helpers.localaws.front import services; print(*sys.modules)"
+@pytest.mark.parametrize(
+    ("module", "later"),
+    [
+        ("front.services", {"lark", "helpers.localaws.stacks.answers"}),
+        ("stacks.answers", {"cfnlint", "jsonschema", "samtranslator", "moto.cloudformation"}),
+    ],
+)
+def test_what_takes_long_to_load_is_loaded_when_it_is_asked_for(
+    module: str, later: set[str]
+) -> None:
+    look = f"import sys, helpers.localaws.{module}; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
-    assert "helpers.localaws.stacks.answers" in run.stdout.split()
-    assert slow & set(run.stdout.split()) == set()
+    loaded = set(run.stdout.split())
+    assert f"helpers.localaws.{module}" in loaded
+    assert later & loaded == set()
 
 
 # -- what is read ----------------------------------------------------------------------------
@@ -68,6 +77,14 @@ def test_dates_and_short_forms_are_those_of_json() -> None:
 def test_a_key_that_stands_twice_is_refused() -> None:
     text = "Resources:\n  A: {Type: X}\n  A: {Type: Y}\n"
     assert refusal_of(template.read, text).startswith("Template format error: YAML not well-formed")
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 51_000, "- " * 25_000 + "a", "? " * 25_000, '{"a":' * 9_000]
+)
+def test_a_template_that_is_too_deep_is_refused(text: str) -> None:
+    """Read as it is, it would end the server: the library that reads YAML calls itself in C."""
+    assert "not well-formed" in refusal_of(template.read, text)
 
 
 # -- what functions stand for -----------------------------------------------------------------

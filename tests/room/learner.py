@@ -37,17 +37,29 @@ class Learner:
         return {"X-XSRFToken": self.xsrf(path), "Referer": f"{self.address}{path}home"}
 
     def start(self) -> None:
-        """Start the own server and wait until it answers. Raises TimeoutError."""
+        """Start the own server and wait until it answers. Raises TimeoutError and RuntimeError."""
         self.web.get(f"/hub/spawn/{self.name}", params={"_xsrf": self.xsrf("/hub/")})
         self.web.post(f"/hub/api/users/{self.name}/server", headers=self.headers("/hub/"))
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
-            me = self.web.get(f"/hub/api/users/{self.name}", headers=self.headers("/hub/")).json()
-            if me.get("servers", {}).get("", {}).get("ready"):
+            if self.becomes_ready():
                 self.web.get(f"/user/{self.name}/lab")
                 return
             time.sleep(1)
         raise TimeoutError(f"{self.name}'s server is not ready after {PATIENCE_S} s")
+
+    def becomes_ready(self) -> bool:
+        """Follow the start of the own server as the hub's page does, to its end; True if it runs.
+
+        False when it has not begun yet. Source: JupyterHub's REST API, "server/progress".
+        """
+        path = f"/hub/api/users/{self.name}/server/progress"
+        with self.web.stream("GET", path, headers=self.headers("/hub/")) as answer:
+            lines = answer.iter_lines() if answer.status_code == 200 else ()
+            events = [json.loads(line[5:]) for line in lines if line.startswith("data:")]
+        if any(each.get("failed") for each in events):
+            raise RuntimeError(f"{self.name}'s server did not start: {events[-1]['message']}")
+        return any(each.get("ready") for each in events)
 
     def stop(self) -> None:
         self.web.delete(f"/hub/api/users/{self.name}/server", headers=self.headers("/hub/"))
@@ -89,6 +101,10 @@ class Kernel:
 
     def run(self, code: str) -> str:
         """Run a cell; what it printed, and the error if there was one."""
+        return self.execute(code)[0]
+
+    def execute(self, code: str) -> tuple[str, bool]:
+        """Run a cell; what it printed, with the error if there was one, and whether it failed."""
         number = uuid.uuid4().hex
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False,
                    "user_expressions": {}, "stop_on_error": False}  # fmt: skip
@@ -97,6 +113,7 @@ class Kernel:
         self.socket.send(json.dumps({"header": header, "parent_header": {}, "metadata": {},
                                      "content": content, "channel": "shell"}))  # fmt: skip
         texts: list[str] = []
+        failed = False
         while True:
             message: dict[str, Any] = json.loads(self.socket.recv())
             if message["parent_header"].get("msg_id") != number:
@@ -105,9 +122,10 @@ class Kernel:
             if kind == "stream":
                 texts.append(about["text"])
             elif kind == "error":
+                failed = True
                 texts.append(f"{about['ename']}: {about['evalue']}\n")
             elif kind == "status" and about["execution_state"] == "idle":
-                return "".join(texts)
+                return "".join(texts), failed
 
     def run_notebook(self, path: Path) -> list[str]:
         """Run all cells of a notebook; the errors that came, with the number of their cell."""
@@ -115,8 +133,8 @@ class Kernel:
         wrong = []
         for number, cell in enumerate(cells):
             if cell.cell_type == "code":
-                said = self.run(cell.source)
-                if "Error: " in said and "raises-exception" not in cell.metadata.get("tags", []):
+                said, failed = self.execute(cell.source)
+                if failed and "raises-exception" not in cell.metadata.get("tags", []):
                     wrong.append(f"{path.stem}, cell {number}: {said[-300:]}")
         return wrong
 

@@ -231,10 +231,17 @@ def test_no_port_of_a_learner_gives_anything_away(started) -> None:
 
 def test_limits_hold_for_a_learner(started) -> None:
     ask = "import resource as r; print(*map(r.getrlimit, (r.RLIMIT_DATA, r.RLIMIT_NPROC)))"
-    data, processes = (2_000 * 1024**2,) * 2, (400, 400)
+    data, processes = (2_000 * 1024**2,) * 2, (settings.MOST_PROCESSES,) * 2
     assert started.run(started.anna, ask).strip() == f"{data} {processes}"
     eat = "try: x = bytearray(3 * 1024**3)\nexcept MemoryError: print('enough')"
     assert started.run(started.anna, eat).strip() == "enough"
+
+
+def test_the_limits_leave_room_for_forty_handlers_at_once(started) -> None:
+    """10 lets a trigger scale up to 40, each with a worker process and a thread."""
+    kernel = started.anna.open("10_throughput")
+    assert kernel.run_notebook(next((ROOT / "notebooks").glob("10_*.ipynb"))) == []
+    kernel.close()
 
 
 # -- the board, restart, end -----------------------------------------------------------------

@@ -35,6 +35,8 @@ StartResponse: TypeAlias = Callable[..., Any]
 HOST = "127.0.0.1"
 THREADS = 200  # each long poll and each running Invoke holds one
 BACKLOG = 128
+# The usual 8 MB for each thread would be more than a class lets a learner have, used or not.
+STACK_BYTES = 4 * 1024**2
 IDLE_CHECK_S = 0.5
 # Pages that are no part of AWS: moto's own, and the metadata of an EC2 instance.
 OWN_PAGES = ("/moto-api", "/favicon.ico", "/latest/meta-data/", "/latest/api/", STATUS_PATH)
@@ -168,6 +170,7 @@ def serve(
     endpoint URL when calls are answered. `make` makes the application. Raises ValueError when
     the port is taken, and OSError when the folder cannot be made.
     """
+    threading.stack_size(STACK_BYTES)
     remember_look_ups()
     write_as_aws()
     sts.install()

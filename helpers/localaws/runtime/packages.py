@@ -90,6 +90,7 @@ def unpack(zipped: tuple[bytes, ...], folder: Path) -> None:
     others.
     """
     partial = folder.with_name(folder.name + ".partial")
+    remove_tree(partial)  # one that could not be removed when memory or disk had run out
     try:
         partial.mkdir(parents=True)
         for each in zipped:

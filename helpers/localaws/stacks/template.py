@@ -8,8 +8,11 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
+
+import yaml
 
 from helpers.localaws.stacks import schemas
 from helpers.localaws.stacks.intrinsics import references
@@ -26,6 +29,7 @@ from helpers.localaws.stacks.refusals import (
 Template = dict[str, Any]
 
 MOST_BYTES = 51_200  # of a template in a call: "Understand CloudFormation quotas"
+MOST_DEEP = 100  # levels; what reads YAML calls itself for each, and would end the server
 SAM = "AWS::Serverless-2016-10-31"
 SECTIONS = {
     *("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings"),
@@ -62,11 +66,24 @@ def read(text: str) -> Template:
             pass  # YAML may begin so, too
         except RecursionError:
             raise format_error("JSON not well-formed.") from None
+    if depth_of(text) > MOST_DEEP:
+        raise format_error(f"{language} not well-formed.")
     found, matches = decode_str(text)
     if matches:
         line, column = matches[0].linenumber, matches[0].columnnumber
         raise format_error(f"{language} not well-formed. (line {line}, column {column})")
     return checked_form(plain(found))
+
+
+def depth_of(text: str) -> int:
+    """How many levels a text of YAML has, as far as it can be read; found without recursion."""
+    level = deepest = 0
+    with suppress(yaml.YAMLError):
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            begins = isinstance(event, yaml.CollectionStartEvent)
+            level += begins - isinstance(event, yaml.CollectionEndEvent)
+            deepest = max(deepest, level)
+    return deepest
 
 
 def plain(value: Any) -> Any:
