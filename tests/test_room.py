@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -245,3 +246,17 @@ def test_a_devcontainer_makes_the_environment_that_make_makes() -> None:
     assert container["postCreateCommand"].startswith("make setup PYTHON=python && .venv/bin/python")
     python = container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
     assert python == "${workspaceFolder}/.venv/bin/python"
+
+
+# -- the end -------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no class there")
+def test_a_process_that_has_ended_counts_as_gone_though_nobody_took_note_of_it() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    process = psutil.Process(child.pid)
+    assert learners.runs(process)
+    learners.kill([process])
+    assert process.status() == psutil.STATUS_ZOMBIE
+    assert not learners.runs(process)
+    child.wait()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +21,7 @@ from botocore.config import Config
 
 from helpers.localaws.front import connections
 from helpers.localaws.front.server import THREADS
+from helpers.room.settings import MEMORY_MB
 from tests.conformance.kit import Aws, poll, refusal
 from tests.localaws.kit import own_server, server_pid
 from tests.localaws.test_access import AWSRequest, Signer, SigningCredentials
@@ -145,6 +149,17 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(
             answer += more
     assert words.encode() in answer
     assert process.memory_info().rss - before < 50 * MIB
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_all_its_threads_fit_into_what_a_class_lets_a_learner_have(server) -> None:
+    """What threads may use as a stack counts against the limit, used or not."""
+    _, process = server
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    found = re.search(r"VmData:\s+(\d+) kB", status)
+    assert found
+    assert process.num_threads() >= THREADS
+    assert int(found[1]) / 1024 < MEMORY_MB * 0.6  # the rest is for handlers' pollers and data
 
 
 def test_a_sender_of_a_refused_body_reads_the_answer(server) -> None:

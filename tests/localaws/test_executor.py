@@ -147,6 +147,16 @@ def test_a_handler_imports_what_the_runtime_offers_and_nothing_else(aws) -> None
     assert aws.invoke(IMPORTS.name, {"module": "helpers"}).error == "Unhandled"
 
 
+def test_what_an_unpacking_left_that_broke_off_is_not_in_the_way(tmp_path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("handler.py", "x = 1")
+    (tmp_path / "task.partial" / "half").mkdir(parents=True)
+    unpack((buffer.getvalue(),), tmp_path / "task")
+    assert [path.name for path in (tmp_path / "task").iterdir()] == ["handler.py"]
+    assert not (tmp_path / "task.partial").exists()
+
+
 def test_a_package_cannot_leave_its_folder(tmp_path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
