@@ -21,6 +21,7 @@ from tests.notebook_files import ROOT
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 PATIENCE_MS = 60_000
+ASKED_AGAIN, BEGIN_S = 3, 20.0
 WIDTHS = {"laptop": (1366, 768), "projector": (1920, 1080)}
 
 
@@ -124,10 +125,21 @@ class Lab:
         self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
 
     def run_all(self, limit_s: float = 240.0) -> None:
-        """Run → Run All Cells, until the last one is done and the page is saved."""
+        """Run → Run All Cells, until the last one is done and the page is saved.
+
+        A page with a dozen lessons open may not have the kernel yet when it shows it as idle; then
+        nothing runs, and one asks again.
+        """
         lesson = self.lesson
-        self.menu("Run", "Run All Cells")
+        for _ in range(ASKED_AGAIN):
+            self.menu("Run", "Run All Cells")
+            with suppress(TimeoutError):
+                wait_for(lambda: self.is_busy() or self.saved_and_done(lesson), "a cell", BEGIN_S)
+                break
         wait_for(lambda: self.saved_and_done(lesson), f"the last cell of {lesson}", limit_s)
+
+    def is_busy(self) -> bool:
+        return self.page.get_by_text("Python 3 (ipykernel) | Busy").count() > 0
 
     def saved_and_done(self, lesson: str) -> bool:
         self.page.keyboard.press("Control+s")
