@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -12,6 +13,7 @@ Client: TypeAlias = Any
 Table: TypeAlias = Any
 
 _made: WeakKeyDictionary[boto3.Session, dict[str, Client]] = WeakKeyDictionary()
+_making = threading.Lock()  # a session makes one client at a time
 
 
 def client_for(service: str) -> Client:
@@ -21,9 +23,10 @@ def client_for(service: str) -> Client:
     be shared between threads. Source: boto3's guide, "Low-level clients", "Multithreading or
     multiprocessing with clients".
     """
-    if boto3.DEFAULT_SESSION is None:
-        boto3.setup_default_session()
-    made = _made.setdefault(boto3.DEFAULT_SESSION, {})
-    if service not in made:
-        made[service] = boto3.client(service)
-    return made[service]
+    with _making:
+        if boto3.DEFAULT_SESSION is None:
+            boto3.setup_default_session()
+        made = _made.setdefault(boto3.DEFAULT_SESSION, {})
+        if service not in made:
+            made[service] = boto3.client(service)
+        return made[service]

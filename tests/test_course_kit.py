@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tenacity import wait_none
 
-from helpers import charts, clean_up, course, evidence, logs, stacks, steps, waiting
+from helpers import charts, clean_up, clients, course, evidence, logs, stacks, steps, waiting
 from helpers.account import clock, target, things
 from helpers.account.sentences import WrongSetting
 from helpers.checks import clean_up as finishing
@@ -120,6 +120,14 @@ def test_local_leaves_nothing_of_a_real_account(real_profile) -> None:
         assert credentials.access_key == lifecycle.recorded().access_key_id
         assert credentials.token is None
         assert "real" not in session.available_profiles
+
+
+def test_helpers_share_a_client_until_they_connect_anew(learner) -> None:
+    first = clients.client_for("sqs")
+    assert clients.client_for("sqs") is first
+    assert clients.client_for("lambda") is not first
+    target.connect()
+    assert clients.client_for("sqs") is not first
 
 
 def test_local_needs_no_proxy(learner) -> None:

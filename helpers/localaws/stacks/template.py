@@ -29,6 +29,7 @@ from helpers.localaws.stacks.refusals import (
 Template = dict[str, Any]
 
 MOST_BYTES = 51_200  # of a template in a call: "Understand CloudFormation quotas"
+EVENTS = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # neither of them calls itself
 MOST_DEEP = 100  # levels; what reads YAML calls itself for each, and would end the server
 SAM = "AWS::Serverless-2016-10-31"
 SECTIONS = {
@@ -79,7 +80,7 @@ def depth_of(text: str) -> int:
     """How many levels a text of YAML has, as far as it can be read; found without recursion."""
     level = deepest = 0
     with suppress(yaml.YAMLError):
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        for event in yaml.parse(text, Loader=EVENTS):
             begins = isinstance(event, yaml.CollectionStartEvent)
             level += begins - isinstance(event, yaml.CollectionEndEvent)
             deepest = max(deepest, level)
