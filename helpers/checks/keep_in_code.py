@@ -91,6 +91,13 @@ def about_status(stack: Stack) -> Point:
     )
 
 
+def about_status_or(stack: Stack, cause: str, advice: str) -> Point:
+    """The stack's state; where a failure's reason has `cause` in it, the advice for that."""
+    if cause in stack.reason:
+        return Point(False, f"CloudFormation took all back: {stack.reason}. {advice}")
+    return about_status(stack)
+
+
 def part_of(text: str, thing: str) -> str:
     """What a template says of one thing, as far as it is written like those of the lesson."""
     found = re.search(rf"^  {thing}:\n((?:    .*\n|\n)*)", f"{text}\n", re.M)
@@ -194,23 +201,17 @@ def check_parcels_stack() -> Iterator[Point]:
     if stack is None:
         yield missing("stack", name)
         return
-    yield about_making(stack)
+    yield about_status_or(
+        stack,
+        "deadLetterTargetArn",
+        "!Ref of a queue is its URL, and a redrive policy wants the ARN: !GetAtt LostParcels.Arn.",
+    )
     parcels, lost = (
         attributes_of(sqs, stack.things.get(each, "")) for each in ("Parcels", "LostParcels")
     )
     if stack.status in AT_REST:
         yield from about_parcels(stack, parcels, lost)
     yield tagged_stack(cloudformation, name)
-
-
-def about_making(stack: Stack) -> Point:
-    if "deadLetterTargetArn" in stack.reason:
-        return Point(
-            False,
-            f"CloudFormation took all back: {stack.reason}. !Ref of a queue is its URL, and a "
-            "redrive policy wants the ARN: !GetAtt LostParcels.Arn.",
-        )
-    return about_status(stack)
 
 
 def about_parcels(stack: Stack, parcels: Fields, lost: Fields) -> Iterator[Point]:
@@ -275,20 +276,14 @@ def check_repaired() -> Iterator[Point]:
             "made anything. Its sentence names what is not there.",
         )
         return
-    yield about_repair(stack)
+    yield about_status_or(
+        stack,
+        "isibility timeout",
+        "Which of the two clocks in the file is not as it should be?",
+    )
     if stack.status in AT_REST:
         yield from about_pipeline(stack)
     yield tagged_stack(cloudformation, name)
-
-
-def about_repair(stack: Stack) -> Point:
-    if "isibility timeout" in stack.reason:
-        return Point(
-            False,
-            f"CloudFormation took all back: {stack.reason}. Which of the two clocks in the file "
-            "is not as it should be?",
-        )
-    return about_status(stack)
 
 
 def about_pipeline(stack: Stack) -> Iterator[Point]:
