@@ -62,6 +62,36 @@ def test_what_takes_long_to_load_is_loaded_when_it_is_asked_for(
     assert later & loaded == set()
 
 
+FIRST_STACK = """
+import sys
+from helpers.localaws.stacks import sam, schemas
+resources = {"Queue": {"Type": "AWS::SQS::Queue"}}
+sam.transform({"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}, {}, "us-east-1")
+schemas.wrong("AWS::SQS::Queue", {}, "us-east-1")
+assert {"samtranslator", "jsonschema"} <= sys.modules.keys()
+print("lark" in sys.modules)
+"""
+TWO_CALLERS = """
+from unittest import mock
+from botocore.loaders import JSONFileLoader
+from helpers.localaws.stacks.calls import Calls
+keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+Calls("http://127.0.0.1:1", "us-east-1", keys)("sqs")
+with mock.patch.object(JSONFileLoader, "load_file") as load:
+    Calls("http://127.0.0.1:1", "us-east-1", keys)("sqs")
+print(load.called)
+"""
+
+
+@pytest.mark.parametrize("program", [FIRST_STACK, TWO_CALLERS], ids=["a grammar", "models"])
+def test_a_stack_does_not_wait_for_what_it_does_not_need(program: str) -> None:
+    """For the grammar of IRIs, and for AWS's models, which another one's calls have read."""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (run.stdout, run.stderr) == ("False\n", "")
+
+
 # -- what is read ----------------------------------------------------------------------------
 
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
+from botocore.loaders import create_loader
 
 from helpers.localaws.stacks.refusals import StackError
 
@@ -44,6 +46,7 @@ SERVICES = {
 }
 
 _making = threading.Lock()  # botocore: a session makes one client at a time
+_models = create_loader()  # to read them takes 0.1 s: all sessions share what it has read
 
 
 class Failed(Exception):
@@ -56,7 +59,9 @@ class Calls:
     def __init__(self, endpoint_url: str, region: str, credentials: Mapping[str, str]) -> None:
         self.region = region
         self._endpoint_url = endpoint_url
-        self._session = boto3.Session(region_name=region, **credentials)
+        core = botocore.session.Session()
+        core.register_component("data_loader", _models)
+        self._session = boto3.Session(region_name=region, botocore_session=core, **credentials)
         self._clients: dict[str, Any] = {}
 
     def __call__(self, service: str) -> Any:
