@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from helpers.localaws.triggers.places import Places
@@ -232,6 +232,11 @@ def test_one_observation_changes_it_by_one_step_at_most(history, seen) -> None:
 
 
 @given(histories, observations, some.integers(0, 5000))
+@example(
+    [busy(Limits(computer=8), invocations=0)],
+    replace(quiet(Limits(computer=8)), seconds=QUIET_S, invocations=1),
+    1,
+)
 def test_more_errors_never_mean_more_places(history, seen, failures) -> None:
     before = after(State(), *history)
     few, many = sorted((seen.failures, min(failures, seen.invocations)))

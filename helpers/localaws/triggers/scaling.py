@@ -148,13 +148,11 @@ def next_state(state: State, seen: Observation) -> State:
 def places_after(state: State, seen: Observation) -> int:
     """How many places there are next, when all else is known."""
     places, most = state.places, ceiling(state.failing)
-    if places > most:
-        return max(most, places - STEP)
-    if seen.backlog and places < seen.limits.now:
+    if seen.backlog and places < min(most, seen.limits.now):
         wanted = OPENING if places < OPENING else places + STEP
         return min(wanted, most, seen.limits.now)
     if state.quiet_s >= IDLE_S and seen.limits.maximum is None:
         return min(places, IDLE)
-    if state.quiet_s >= QUIET_S and places > OPENING:
-        return max(OPENING, places - STEP)
-    return places
+    if state.quiet_s >= QUIET_S:
+        most = min(most, OPENING)
+    return max(min(places, most), places - STEP)
