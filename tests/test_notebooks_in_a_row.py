@@ -7,7 +7,10 @@ guesses, answers and exercises of their own.
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest import mock
 
 import pytest
@@ -40,23 +43,49 @@ BACKWARDS = {
 at_night = pytest.mark.skipif("NIGHT" not in os.environ, reason="in a row at night: NIGHT=1")
 
 
+class Rows:
+    """A local AWS for each row of notebooks, on which each leaves behind what the next one finds.
+
+    (A fixture with the row as its parameter would end with each test, whatever its scope.)
+    """
+
+    def __init__(self) -> None:
+        self.folders: dict[str, str] = {}
+        self.servers: dict[str, str] = {}
+
+    @contextmanager
+    def notebook(self, row: str) -> Iterator[None]:
+        """What runs one notebook of a row."""
+        folder = self.folders.setdefault(row, tempfile.mkdtemp(prefix="row-"))
+        with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": folder}):
+            yield
+            server = lifecycle.find()
+            assert server is not None
+            assert self.servers.setdefault(row, server.id) == server.id, "an empty one came instead"
+
+    def end(self) -> None:
+        for folder in self.folders.values():
+            with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": folder}):
+                lifecycle.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
-def row(request, tmp_path_factory, keep_environment) -> Iterator[None]:
-    """One local AWS for a row of notebooks: each leaves behind what the next one finds."""
-    folder = str(tmp_path_factory.mktemp("row"))
-    with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": folder}):
-        yield
-        lifecycle.stop()
+def rows(keep_environment) -> Iterator[Rows]:
+    rows = Rows()
+    yield rows
+    rows.end()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("row", "name"), [("forward", name) for name in FORWARD], indirect=["row"])
-def test_forward_on_one_local_aws(row: None, name: str, environment) -> None:
+@pytest.mark.parametrize(("row", "name"), [("forward", name) for name in FORWARD])
+def test_forward_on_one_local_aws(rows: Rows, row: str, name: str, environment) -> None:
     cells = code_cells(read(name))
-    for number, (cell, printed) in enumerate(zip(cells, run_whole(name), strict=True)):
-        if "nbval-ignore-output" not in tags(cell):
-            assert sanitized(printed) == sanitized(printed_texts(cell)), f"cell {number}"
-    assert wrong_in_footer(name, course.cost()) == []
+    with rows.notebook(row):
+        for number, (cell, printed) in enumerate(zip(cells, run_whole(name), strict=True)):
+            if "nbval-ignore-output" not in tags(cell):
+                assert sanitized(printed) == sanitized(printed_texts(cell)), f"cell {number}"
+        assert wrong_in_footer(name, course.cost()) == []
 
 
 # -- a learner, the intended way ---------------------------------------------------------------
@@ -88,11 +117,12 @@ def guesses_of(name: str) -> list[int]:
         for row, names in BACKWARDS.items()
         for name in names
     ],
-    indirect=["row"],
 )
-def test_backwards_on_one_local_aws(row: None, name: str, environment, tmp_path) -> None:
+def test_backwards_on_one_local_aws(rows: Rows, row: str, name: str, environment, tmp_path) -> None:
     os.environ["SQS_COURSE_RECORD"] = str(tmp_path / "record.jsonl")
-    printed = run_whole(name, learners.intended(name))
+    with rows.notebook(row):
+        printed = run_whole(name, learners.intended(name))
+        wrong = wrong_in_footer(name, course.cost())
     for place, right in checks_of(name).items():
         assert not right or printed[place].startswith("Right: "), printed[place]
     for place in guesses_of(name):
@@ -101,4 +131,4 @@ def test_backwards_on_one_local_aws(row: None, name: str, environment, tmp_path)
     assert all(each["right"] for each in record.entries("question"))
     passed = {each["name"] for each in record.entries("check") if each["passed"]}
     assert passed >= {cell.metadata.get("exercise") for cell in code_cells(read(name))} - {None}
-    assert wrong_in_footer(name, course.cost()) == []
+    assert wrong == []
