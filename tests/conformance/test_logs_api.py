@@ -163,7 +163,8 @@ def test_DF_16_log_groups_by_a_part_of_their_names(aws, group):
     [by_prefix] = aws.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     assert by_prefix["deletionProtectionEnabled"] is False
     assert by_prefix["logGroupClass"] == "STANDARD"
-    assert aws.logs.describe_log_groups(logGroupNamePattern=part.upper())["logGroups"] == []
+    in_capitals = f"GROUP-{part}"
+    assert aws.logs.describe_log_groups(logGroupNamePattern=in_capitals)["logGroups"] == []
 
 
 def test_DF_16_a_part_and_a_beginning_exclude_each_other(aws):
