@@ -150,6 +150,11 @@ class Series:
     def start_of(self, at_s: float) -> int:
         return int(at_s // self.resolution_s) * self.resolution_s
 
+    def make_room(self, now_s: float) -> None:
+        """Drop something if there is too much; what is old goes once a minute in any case."""
+        if len(self.points) > MOST_POINTS:
+            self.expire(now_s)
+
     def expire(self, now_s: float) -> None:
         oldest = now_s - self.keep_s
         for start in [start for start in self.points if start < oldest]:
@@ -214,7 +219,7 @@ class Store:
         point = series.points.get(start)
         if point is None:
             series.points[start] = Point(value, count)
-            series.expire(time.time())
+            series.make_room(time.time())
         else:
             point.add(value, count)
 
@@ -229,7 +234,7 @@ class Store:
                 series.points[start].merge(point)
             else:
                 series.points[start] = point
-                series.expire(time.time())
+                series.make_room(time.time())
 
     def sample(self, metric: Metric, unit: str, value: float, at_s: float) -> None:
         """What a gauge shows now. Of a minute the last look counts: one value, as on AWS."""
@@ -239,7 +244,7 @@ class Store:
             is_new = start not in series.points
             series.points[start] = Point(value) if value else ZERO
             if is_new:
-                series.expire(at_s)
+                series.make_room(at_s)
 
     def read(self, metric: Metric, unit: str | None, start_s: float, end_s: float) -> list[Reading]:
         """The points whose minute begins from `start_s` on and before `end_s`; of all units."""
