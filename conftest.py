@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import shutil
 import tempfile
@@ -22,6 +23,8 @@ FIRST = (
     "tests/test_notebooks_in_a_row.py",
     "tests/test_notebooks_rehearsed.py",
     "tests/test_notebooks_alone.py",
+    "tests/test_capstone.py",
+    "tests/test_exercises.py",
     "tests/test_policies.py",
     "tests/conformance/test_sqs_messages.py",
     "tests/conformance/test_delivery.py",
@@ -78,6 +81,13 @@ def pytest_collection_modifyitems(config, items: list[pytest.Item]) -> None:
     """With several processes, what takes longest begins first."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: place_in_queue(item.path))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: it need not be looked through again for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def place_in_queue(path: Path) -> int:

@@ -18,6 +18,8 @@ TEST_BY_TEST = (
     "tests/test_faults.py",
     "tests/test_experiments.py",
     "tests/test_belongings.py",
+    "tests/test_capstone.py",
+    "tests/test_exercises.py",
     "tests/test_sentences.py",
     "tests/test_lab.py",
     "tests/test_live.py",
