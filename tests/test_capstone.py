@@ -123,7 +123,7 @@ def lambda_handler(event, context):
     return {"batchItemFailures": failed}
 """
 CLAIM = """done.put_item(
-        Item={**key, "is_done": False, "until_ms": now_ms + left_ms},
+        Item={**key, "is_done": False, "until_ms": now_ms + left_ms + 1000},
         ConditionExpression=FREE,
         ExpressionAttributeValues={":no": False, ":now": now_ms},
     )"""
@@ -137,7 +137,7 @@ SYSTEMS: dict[str, tuple[str, set[str]]] = {
     ),
     "a claim without an end": (
         instead("AND until_ms < :now)", "AND until_ms < :now)").replace(
-            "now_ms + left_ms", "now_ms + 10**9"
+            "now_ms + left_ms + 1000", "now_ms + 10**9"
         ),
         {"only poison is set aside"},
     ),
