@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYTEST = $(BIN)/python -m pytest -p tests.early -n $(or $(PROCESSES),6) --durations 12 --deselect notebooks/
 BENCH := .venv-bench
 FOREIGN := .venv-foreign
 SITE := .venv-site
@@ -24,7 +25,7 @@ export SQS_CLASS_PORT := $(or $(PORT),$(SQS_CLASS_PORT))
 export SQS_CLASS_SEATS := $(or $(SEATS),$(SQS_CLASS_SEATS))
 
 .PHONY: lab test setup notebooks rehearse policies ledger bench foreign site slides pictures look lock format clean
-.PHONY: class class-end class-measure board room-test browser
+.PHONY: quick class class-end class-measure board room-test browser
 
 lab: setup
 	@$(BIN)/python -m helpers.lab $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT)) \
@@ -38,7 +39,11 @@ unexport PYTHONDONTWRITEBYTECODE
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -p tests.early -n $(or $(PROCESSES),6) --durations 12 --deselect notebooks/
+	$(PYTEST)
+
+# While you work: all but what the marker `slow` names, above all the runs of whole notebooks.
+quick: setup
+	$(PYTEST) -m "not slow"
 
 # Each time: a checkout that was moved is found again, and another PYTHON is not passed over.
 setup: $(READY)
