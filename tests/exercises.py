@@ -5,6 +5,7 @@ that each has to get. `python -m tests.exercises NAMES…` puts the exercises, a
 questions at the start, into the notebooks in place of those that are there; afterwards `python -m
 tests.store_outputs NAMES…` runs them. What the solution has after lines that begin with `# stub:`,
 up to `# end` or its own end, is not in the stub; what follows `# stub:` stands there instead.
+A line `# cell` begins another cell of the solution.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ EXERCISES = ROOT / "data" / "exercises"
 KINDS = ("Repeat", "Transfer", "Invent", "Repair")
 STUB = re.compile(r"^( *)# stub: ?(.*)$")
 END = re.compile(r"^ *# end$")
+CELL = re.compile(r"\n*^# cell$\n*", re.M)
 YOUR_TURN = re.compile(r"^## Your turn$", re.M)
 QUESTIONS = """\
 ## Three questions first
@@ -52,6 +54,7 @@ class Exercise:
     check: str
     stub: State
     solution: State
+    solution_cells: tuple[str, ...]
     wrong: tuple[State, ...]
 
     @property
@@ -89,14 +92,16 @@ def exercise(heading: str, text: str) -> Exercise:
     assert kind in KINDS, f"{heading!r} is none of {KINDS}"
     parts = dict(sections(text, "### "))
     whole, check = code_in(parts["Solution"]), parts["Check"]
+    solution = CELL.split(solution_of(whole))
     return Exercise(
         kind,
         title,
         task=parts[""].strip(),
         hints=tuple(re.findall(r"^- (.+)$", parts["Hints"], re.M)),
         check=code_in(check),
-        stub=State("the stub", stub_of(whole), quotes_in(check)),
-        solution=State("the solution", solution_of(whole), quotes_in(parts["Solution"])),
+        stub=State("the stub", CELL.sub("\n\n", stub_of(whole)), quotes_in(check)),
+        solution=State("the solution", "\n\n".join(solution), quotes_in(parts["Solution"])),
+        solution_cells=tuple(solution),
         wrong=tuple(
             State(title.removeprefix("Wrong: "), code_in(part), quotes_in(part))
             for title, part in parts.items()
@@ -153,18 +158,24 @@ def solution_of(whole: str) -> str:
 def cells_of(exercise: Exercise) -> list[nbformat.NotebookNode]:
     """The task, the stub, the check, the folded solution, and the check again."""
     task = f"### {exercise.kind}: {exercise.title}\n\n{exercise.task}\n\n{folded(exercise.hints)}"
-    solution = f"# A solution: click here to unfold it.\n{exercise.solution.code}"
     hidden = {"tags": ["hide-cell", "solution"], "jupyter": {"source_hidden": True}}
     cells = [
         new_markdown_cell(task),
         new_code_cell(exercise.stub.code, metadata={"tags": ["exercise"]}),
         new_code_cell(exercise.check),
-        new_code_cell(solution, metadata=hidden),
+        *(new_code_cell(each, metadata=hidden) for each in titled(exercise.solution_cells)),
         new_code_cell(exercise.check),
     ]
     for cell in cells:
         cell.metadata["exercise"] = exercise.name
     return cells
+
+
+def titled(cells: tuple[str, ...]) -> Iterator[str]:
+    """The cells of a solution, each with the line that is seen of it while it is folded."""
+    for number, code in enumerate(cells, start=1):
+        which = f", {number} of {len(cells)}" if len(cells) > 1 else ""
+        yield f"# A solution{which}: click here to unfold it.\n{code}"
 
 
 def folded(hints: tuple[str, ...]) -> str:

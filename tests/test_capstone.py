@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -16,14 +15,14 @@ import pytest
 from helpers import capstone, clean_up, course, steps
 from helpers.account.things import Thing
 from helpers.capstone import settings, verdict
-from helpers.capstone.bank import PAYMENTS, Payout
+from helpers.capstone.bank import PAYMENTS, PLAN, Payout
 from helpers.capstone.report import Report
 from helpers.capstone.rows import Row
 from helpers.capstone.system import System
 from helpers.capstone.traffic import OF_A_KIND, ORDERS, make_traffic
 from helpers.learning import record
 from tests import exercises
-from tests.capstone_world import World
+from tests.capstone_world import TIMEOUT_MS, VISIBILITY_S, Message, World, paid_in
 from tests.notebook_files import markdown, read
 
 pytestmark = pytest.mark.usefixtures("environment")  # without a prefix, names are the plain ones
@@ -34,13 +33,10 @@ SEEDS = (1, 2, 3)
 
 def solution() -> str:
     """The handler of the course's own solution."""
-    code = exercises.load("15_capstone").exercises[1].solution.code
-    assigned = {
-        node.targets[0].id: node.value
-        for node in ast.parse(code).body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    }
-    return ast.literal_eval(assigned["HANDLER"])
+    one, other, *_ = exercises.load("15_capstone").exercises[1].solution_cells
+    names: dict[str, str] = {}
+    exec(f"{one}\n{other}", names)
+    return names["HANDLER"]
 
 
 def instead(old: str, new: str) -> str:
@@ -177,6 +173,23 @@ def test_each_system_loses_what_it_should(name: str) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_solution_loses_nothing_whatever_comes(seed: int) -> None:
     assert lost(World(make_traffic(seed, RUN)).run(solution())) == set()
+
+
+def times_paid_when_late(handler: str, late_ms: int) -> int:
+    """A worker's call reaches the bank so late after its end; another one comes meanwhile."""
+    traffic = make_traffic(1, RUN)
+    world, refund = World(traffic), traffic.refunds[traffic.racing[0]]
+    plan = {"refund_id": refund.id, "payout_id": PLAN, "slow_ms": TIMEOUT_MS + late_ms}
+    world.payouts.put_item(Item={**plan, "crash": "after"})
+    world.race(handler, world.load(handler), refund.body)
+    world.now_s += VISIBILITY_S
+    world.invoke(world.load(handler), [Message("one", refund.body), Message("two", refund.body)])
+    return sum(paid_in(item) for item in world.payouts.items.values())
+
+
+def test_a_call_that_is_still_on_its_way_is_waited_for() -> None:
+    assert times_paid_when_late(solution(), late_ms=400) == 1
+    assert times_paid_when_late(instead("left_ms + 1000", "left_ms"), late_ms=400) == 2
 
 
 def test_a_trigger_that_does_not_read_the_answer_loses_poison() -> None:

@@ -7,10 +7,9 @@ guesses, answers and exercises of their own.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -49,30 +48,29 @@ class Rows:
     (A fixture with the row as its parameter would end with each test, whatever its scope.)
     """
 
-    def __init__(self) -> None:
-        self.folders: dict[str, str] = {}
+    def __init__(self, folders: Path) -> None:
+        self.folders = folders
         self.servers: dict[str, str] = {}
 
     @contextmanager
     def notebook(self, row: str) -> Iterator[None]:
         """What runs one notebook of a row."""
-        folder = self.folders.setdefault(row, tempfile.mkdtemp(prefix="row-"))
-        with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": folder}):
+        folder = self.folders / row
+        with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": str(folder)}):
             yield
             server = lifecycle.find()
             assert server is not None
             assert self.servers.setdefault(row, server.id) == server.id, "an empty one came instead"
 
     def end(self) -> None:
-        for folder in self.folders.values():
-            with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": folder}):
+        for folder in self.folders.iterdir():
+            with mock.patch.dict(os.environ, {"LOCALAWS_FOLDER": str(folder)}):
                 lifecycle.stop()
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
-def rows(keep_environment) -> Iterator[Rows]:
-    rows = Rows()
+def rows(tmp_path_factory, keep_environment) -> Iterator[Rows]:
+    rows = Rows(tmp_path_factory.mktemp("rows"))
     yield rows
     rows.end()
 
@@ -100,7 +98,7 @@ def checks_of(name: str) -> dict[int, bool]:
     return {
         place + 1: "solution" in tags(cell) or "exercise" in cell.metadata
         for place, cell in enumerate(cells)
-        if {"exercise", "solution"} & {*tags(cell)}
+        if {"exercise", "solution"} & {*tags(cell)} and "solution" not in tags(cells[place + 1])
     }
 
 

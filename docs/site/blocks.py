@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from nbformat import NotebookNode
 
@@ -32,8 +33,8 @@ def blocks(notebook: NotebookNode) -> Iterator[Block]:
 def folded(cells: list[NotebookNode]) -> int:
     """How many cells are folded with the first of these; 0 if it begins no fold."""
     if kind_of(cells[0]) == "solution":
-        same = (cell.metadata.get("exercise") == cells[0].metadata.exercise for cell in cells[1:2])
-        return 1 + sum(same)
+        name = cells[0].metadata.exercise
+        return len([*takewhile(lambda cell: cell.metadata.get("exercise") == name, cells)])
     if kind_of(cells[0]) == "guess":
         for number, cell in enumerate(cells[1:], start=1):
             if cell.cell_type == "code" and cell.source.startswith("guesses."):
