@@ -50,22 +50,22 @@ setup: $(READY)
 	@has=$$($(BIN)/python -c 'import platform; print(platform.python_version())') \
 	|| { echo "The Python of $(VENV) is gone: type make clean, then the same again." >&2; exit 1; }; \
 	[ "$(origin PYTHON)" = file ] || { \
-	  wanted=$$($(PYTHON) -c 'import platform; print(platform.python_version())') || exit 1; \
+	  wanted=$$("$(PYTHON)" -c 'import platform; print(platform.python_version())') || exit 1; \
 	  [ "$$wanted" = "$$has" ] || { \
 	    echo "The environment $(VENV) has Python $$has, and PYTHON=$(PYTHON) is $$wanted: type" \
 	      "make clean, then the same again." >&2; exit 1; }; }
 	@$(BIN)/python -c '$(FIND_HELPERS)'
 
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
 	@echo "Making the environment $(VENV); this takes a minute or two."
-	@$(PYTHON) -m venv $(VENV)
+	@"$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
 # A class server: learners open one address, and have a server, a kernel and a local AWS each.
 class: setup
-	@$(BIN)/python -m helpers.room start --python $(PYTHON)
+	@$(BIN)/python -m helpers.room start --python "$(PYTHON)"
 
 # List all that a class has made, ask, and remove it.
 class-end: setup
@@ -131,7 +131,7 @@ $(BENCH)/.ready: tests/bench/requirements.lock
 $(SITE)/.ready: docs/site/requirements.lock
 $(BENCH)/.ready $(SITE)/.ready:
 	@echo "Making the environment $(@D); this takes a minute or two."
-	@$(PYTHON) -m venv $(@D)
+	@"$(PYTHON)" -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
@@ -140,7 +140,7 @@ foreign: setup $(FOREIGN)/.ready
 	$(BIN)/python -m pytest -n 0 tests/foreign/clients.py
 
 $(FOREIGN)/.ready: tests/foreign/requirements.lock tests/foreign/package-lock.json
-	@$(PYTHON) -m venv $(FOREIGN)
+	@"$(PYTHON)" -m venv $(FOREIGN)
 	@$(FOREIGN)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@cp tests/foreign/package.json tests/foreign/package-lock.json $(FOREIGN)
 	@npm --prefix $(FOREIGN) ci --silent --no-audit --no-fund

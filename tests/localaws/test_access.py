@@ -528,7 +528,7 @@ def test_the_lines_for_a_shell_let_another_program_in(tmp_path) -> None:
         assert lines in command(tmp_path, "start").stdout
         if os.name == "posix":
             script = (
-                f'AWS_PROFILE=none AWS_SESSION_TOKEN=old\n{lines}{sys.executable} -c "{program}"'
+                f'AWS_PROFILE=none AWS_SESSION_TOKEN=old\n{lines}"{sys.executable}" -c "{program}"'
             )
             done = subprocess.run(
                 ["sh", "-c", script], capture_output=True, text=True, timeout=60, check=True
